@@ -1,0 +1,96 @@
+# rome99: make demo, make test. Nothing but a C99 compiler and make is needed.
+#
+#   CC= CFLAGS= LDFLAGS=   as usual; what correctness needs does not live in them
+#   NATIVE=1               for this machine's processor: the same bits, faster
+#   RUN=                   put before each program that is run (qemu-s390x-static ...)
+
+CC = cc
+CFLAGS = -O3
+LDFLAGS =
+RUN =
+NATIVE =
+PREFIX = /usr/local
+DESTDIR =
+
+# -ffp-contract=off: no fused multiply-add, which would round differently on machines that have it.
+REQUIRED = -std=c99 -ffp-contract=off -Iref -Itiny_models
+LIBS = -lm
+# Blocks of outputs for wide vectors (ref/core/block.h): gcc keeps 4 x 32 in registers, clang 6 x 8.
+NATIVE_1 = -march=native -DROME99_BLOCK_H $(if $(findstring clang,$(shell $(CC) --version)),-DROME99_MR=6 -DROME99_NR=8,-DROME99_MR=4 -DROME99_NR=32)
+ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) -DROME99_SHARE='"$(PREFIX)/share/rome99"'
+
+B = build
+CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
+FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
+EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c tiny_models/*.c))
+PROGRAM = $(patsubst %.c,$(B)/%.o,$(wildcard ref/program/*.c))
+
+all: $(B)/rome99 $(B)/librome99core.a $(B)/librome99.a
+
+# A change of compiler or flags rebuilds everything.
+SETTINGS = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
+$(B)/settings: FORCE
+	@mkdir -p $(B)
+	@echo '$(subst ','\'',$(SETTINGS))' | cmp -s - $@ || echo '$(subst ','\'',$(SETTINGS))' >$@
+
+$(B)/%.o: %.c $(B)/settings
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/librome99core.a: $(CORE)
+	$(AR) rcs $@ $^
+$(B)/librome99.a: $(CORE) $(FILES)
+	$(AR) rcs $@ $^
+$(B)/rome99: $(PROGRAM) $(EDIT) $(B)/librome99.a
+	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
+
+# ---------------------------------------------------------------------------- tests
+
+# What each test program links beside its own file.
+TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(EDIT) $(B)/librome99.a
+$(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
+
+# Quick, and free of large files: what ports and slow machines run.
+CORE_TESTS = core edit fmath
+TESTS = $(filter-out $(CORE_TESTS),$(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c)))
+$(CORE_TESTS:%=run_%) $(TESTS:%=run_%): run_%: $(B)/test_%
+	@mkdir -p $(B)/tmp
+	@tests/run $* $(RUN) $(B)/test_$*
+run_cli: $(B)/rome99
+	@tests/run cli sh tests/cli.sh $(RUN) $(B)/rome99
+
+check-core: start_tests $(CORE_TESTS:%=run_%)
+	@tests/run --sum
+test: start_tests $(CORE_TESTS:%=run_%) $(TESTS:%=run_%) $(patsubst tests/%.sh,run_%,$(wildcard tests/cli.sh))
+	@tests/run --sum
+start_tests:
+	@rm -rf $(B)/tests && mkdir -p $(B)/tests
+
+# ---------------------------------------------------------------------------- the main job
+
+demo: $(B)/rome99
+	@$(RUN) $(B)/rome99 demo tiny_models
+
+# Trains both checkpoints anew and compares them with the committed ones, byte by byte.
+SINK = --steps 8000 --layers 6 --lr 0.007 --layer 2 --v_lr 0.2
+tiny_models: $(B)/rome99
+	tests/rebuild $(B)/tiny_models/sink tiny_models/sink $(RUN) $(B)/rome99 train $(SINK)
+	tests/rebuild $(B)/tiny_models/plain tiny_models/plain $(RUN) $(B)/rome99 train $(SINK) --real 16
+
+install: all
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rome99 $(DESTDIR)$(PREFIX)/lib \
+	    $(DESTDIR)$(PREFIX)/include/rome99
+	cp $(B)/rome99 $(DESTDIR)$(PREFIX)/bin/
+	cp $(B)/librome99core.a $(DESTDIR)$(PREFIX)/lib/
+	cp ref/core/rome99.h $(DESTDIR)$(PREFIX)/include/rome99/
+	mkdir -p $(DESTDIR)$(PREFIX)/share/rome99/tiny_models
+	cp -R tiny_models/sink tiny_models/plain $(DESTDIR)$(PREFIX)/share/rome99/tiny_models/
+
+clean:
+	rm -rf $(B)
+
+-include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(PROGRAM))
+
+.PHONY: all test check-core start_tests demo tiny_models install clean run_cli FORCE \
+    $(CORE_TESTS:%=run_%) $(TESTS:%=run_%)

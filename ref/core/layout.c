@@ -1,0 +1,167 @@
+/*
+ * layout.c: GPT-2's tensors, and where everything lies in the caller's memory.
+ */
+#include "core/rome99.h"
+#include "core/arena.h"
+
+#include <string.h>
+
+/* -------------------------------------------------------------------- tensors */
+
+size_t rome99_tensor_count(const rome99_shape *shape) {
+    return ROME99_GLOBALS + shape->L * ROME99_PER_LAYER;
+}
+
+rome99_tensor_info rome99_describe(const rome99_shape *shape, size_t index) {
+    enum { ONE, V, T, D, F, D3 };
+    static const struct {
+        const char *name;
+        unsigned char rows, cols;
+    } table[] = {
+        {"wte.weight", V, D},         {"wpe.weight", T, D},         {"ln_f.weight", ONE, D},
+        {"ln_f.bias", ONE, D},        {"ln_1.weight", ONE, D},      {"ln_1.bias", ONE, D},
+        {"attn.c_attn.weight", D, D3}, {"attn.c_attn.bias", ONE, D3}, {"attn.c_proj.weight", D, D},
+        {"attn.c_proj.bias", ONE, D}, {"ln_2.weight", ONE, D},      {"ln_2.bias", ONE, D},
+        {"mlp.c_fc.weight", D, F},    {"mlp.c_fc.bias", ONE, F},    {"mlp.c_proj.weight", F, D},
+        {"mlp.c_proj.bias", ONE, D}};
+    size_t size[6], at = index < ROME99_GLOBALS
+                            ? index
+                            : ROME99_GLOBALS + (index - ROME99_GLOBALS) % ROME99_PER_LAYER;
+    rome99_tensor_info info;
+    size[ONE] = 1;
+    size[V] = shape->V;
+    size[T] = shape->T;
+    size[D] = shape->D;
+    size[F] = shape->F;
+    size[D3] = 3 * shape->D;
+    info.name = table[at].name;
+    info.rows = size[table[at].rows];
+    info.cols = size[table[at].cols];
+    info.is_vector = table[at].rows == ONE;
+    return info;
+}
+
+/* ---------------------------------------------------------------------- layout */
+
+static size_t times(size_t a, size_t b) { return b != 0 && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
+
+void *rome99_take(rome99_arena *a, size_t count, size_t size) {
+    size_t bytes = times(count, size), start = a->used;
+    if (start == SIZE_MAX || bytes > SIZE_MAX - 16 - start) {
+        a->used = SIZE_MAX;
+        return NULL;
+    }
+    a->used = start + (bytes + 7) / 8 * 8;
+    return a->base ? a->base + start : NULL;
+}
+
+double *rome99_take_doubles(rome99_arena *a, size_t rows, size_t cols) {
+    return rome99_take(a, times(rows, cols), sizeof(double));
+}
+
+size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t *length, size_t S,
+                           const unsigned char *group, size_t *group_start, void *memory) {
+    rome99_arena a = {memory, 0};
+    size_t next[257] = {0}, s, p, t, g;
+    rome99_batch b = {0};
+    b.S = S;
+    for (s = 0; s < S; s++) {
+        b.n += length[s];
+        if (length[s] > b.longest)
+            b.longest = length[s];
+    }
+    b.id = rome99_take(&a, b.n, sizeof *b.id);
+    b.sequence = rome99_take(&a, b.n, sizeof *b.sequence);
+    b.position = rome99_take(&a, b.n, sizeof *b.position);
+    b.length = rome99_take(&a, S, sizeof *b.length);
+    b.row = rome99_take(&a, times(S, b.longest), sizeof *b.row);
+    *batch = b;
+    if (!memory)
+        return a.used;
+    for (t = 0; t < b.n; t++)
+        next[(group ? group[t] : 0) + 1]++;
+    for (g = 1; g <= 256; g++)
+        next[g] += next[g - 1];
+    if (group_start)
+        memcpy(group_start, next, sizeof next);
+    for (s = 0, t = 0; s < S; s++) {
+        b.length[s] = length[s];
+        for (p = 0; p < length[s]; p++, t++) {
+            size_t row = next[group ? group[t] : 0]++;
+            b.id[row] = ids[t];
+            b.sequence[row] = s;
+            b.position[row] = p;
+            b.row[s * b.longest + p] = row;
+        }
+    }
+    return a.used;
+}
+
+static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, size_t att_cols) {
+    to->x = rome99_take_doubles(a, n, s->D);
+    to->ln_1 = rome99_take_doubles(a, n, s->D);
+    to->mean_1 = rome99_take_doubles(a, n, 1);
+    to->rstd_1 = rome99_take_doubles(a, n, 1);
+    to->qkv = rome99_take_doubles(a, n, times(3, s->D));
+    to->att = att_cols ? rome99_take_doubles(a, n, att_cols) : NULL;
+    to->y = rome99_take_doubles(a, n, s->D);
+    to->x_mid = rome99_take_doubles(a, n, s->D);
+    to->ln_2 = rome99_take_doubles(a, n, s->D);
+    to->mean_2 = rome99_take_doubles(a, n, 1);
+    to->rstd_2 = rome99_take_doubles(a, n, 1);
+    to->fc = rome99_take_doubles(a, n, s->F);
+    to->k = rome99_take_doubles(a, n, s->F);
+    to->m = rome99_take_doubles(a, n, s->D);
+}
+
+static void take_scratch(rome99_run *r, rome99_arena *a) {
+    const rome99_shape *s = &r->shape;
+    size_t n = r->batch->n, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0;
+    r->dx = rome99_take_doubles(a, times(n, back), s->D);
+    r->dln = rome99_take_doubles(a, times(n, back), s->D);
+    r->dqkv = rome99_take_doubles(a, times(n, back), times(3, s->D));
+    r->dy = rome99_take_doubles(a, times(n, back), s->D);
+    r->dfc = rome99_take_doubles(a, times(n, back), s->F);
+    r->q = rome99_take_doubles(a, longest, head);
+    r->ks = rome99_take_doubles(a, longest, head);
+    r->v = rome99_take_doubles(a, longest, head);
+    r->dq = rome99_take_doubles(a, longest, head);
+    r->dk = rome99_take_doubles(a, longest, head);
+    r->dv = rome99_take_doubles(a, longest, head);
+    r->s = rome99_take_doubles(a, longest, longest);
+    r->ds = rome99_take_doubles(a, longest, times(longest, back));
+    r->list = rome99_take(a, longest, sizeof *r->list);
+    r->row = rome99_take_doubles(a, 1, times(3, s->D) > s->F ? times(3, s->D) : s->F);
+    r->pack = rome99_take_doubles(a, 1, ROME99_PACK);
+}
+
+size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome99_batch *batch,
+                         rome99_plan plan, void *memory) {
+    rome99_arena a = {memory, 0};
+    rome99_activations shared, own;
+    rome99_run r = {0};
+    size_t l, n = batch->n;
+    r.shape = *shape;
+    r.batch = batch;
+    r.plan = plan;
+    r.layer = rome99_take(&a, shape->L, sizeof *r.layer);
+    take_layer(&shared, &a, shape, n, 0);
+    for (l = 0; l < shape->L; l++) {
+        own = shared;
+        if (l >= plan.keep.lo && l < plan.keep.hi)
+            take_layer(&own, &a, shape, n, times(shape->H, batch->longest));
+        else if (plan.keep_qkv)
+            own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
+        if (memory)
+            r.layer[l] = own;
+    }
+    r.x = rome99_take_doubles(&a, n, shape->D);
+    r.ln_f = rome99_take_doubles(&a, n, shape->D);
+    r.mean_f = rome99_take_doubles(&a, n, 1);
+    r.rstd_f = rome99_take_doubles(&a, n, 1);
+    r.logits = rome99_take_doubles(&a, plan.logit_rows, shape->V);
+    take_scratch(&r, &a);
+    if (memory)
+        *run = r;
+    return a.used;
+}

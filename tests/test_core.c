@@ -1,0 +1,372 @@
+/* test_core.c: matrices, the generator, the forward and the backward pass. */
+#include "core/rome99.h"
+#include "model.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------- matrices */
+
+static double element(rome99_view v, size_t i, size_t j) {
+    rome99_weight w;
+    double x;
+    w.data = v.data;
+    w.dtype = v.dtype;
+    rome99_widen(&x, w, i * v.row + j * v.col, 1);
+    return x;
+}
+
+/* The three lines that gemm means. */
+static void plain_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view B, size_t M, size_t N,
+                       size_t K) {
+    size_t i, j, k;
+    for (i = 0; i < M; i++)
+        for (j = 0; j < N; j++)
+            for (k = 0; k < K; k++)
+                C[i * ldc + j] += (alpha * element(A, i, k)) * element(B, k, j);
+}
+
+static void test_gemm(void) {
+    static const size_t shapes[][3] = {{1, 1, 1},   {3, 5, 2},    {4, 4, 4},     {7, 33, 9},  {97, 65, 3},
+                                       {5, 300, 7}, {2, 3, 300},  {100, 40, 257}, {13, 1, 40}, {1, 270, 260},
+                                       {6, 32, 256}, {0, 3, 3},   {3, 3, 0}};
+    static double a[40000], b[90000], c[40000], d[40000], pack[ROME99_PACK];
+    static float af[40000];
+    rome99_rng rng = {7};
+    size_t s, i, kind;
+    for (i = 0; i < 40000; i++)
+        a[i] = af[i] = (float)rome99_rng_normal(&rng);
+    for (i = 0; i < 90000; i++)
+        b[i] = rome99_rng_normal(&rng) * 1e3;
+    for (s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (kind = 0; kind < 8; kind++) {
+            size_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2], ldc = N + kind % 2;
+            double alpha = kind % 3 == 1 ? -1.0 : 1.0;
+            rome99_view A = kind & 1 ? rome99_columns(a, M + 1) : rome99_rows(a, K + 2);
+            rome99_view B = kind & 2 ? rome99_columns(b, K + 1) : rome99_rows(b, N);
+            rome99_weight w = {af, ROME99_F32};
+            if (kind & 4)
+                A = kind & 1 ? rome99_weight_columns(w, M + 1) : rome99_weight_rows(w, K + 2);
+            for (i = 0; i < M * ldc; i++)
+                c[i] = d[i] = (double)i;
+            rome99_gemm(c, ldc, alpha, A, B, M, N, K, pack);
+            plain_gemm(d, ldc, alpha, A, B, M, N, K);
+            CHECK(memcmp(c, d, M * ldc * sizeof *c) == 0, "gemm %lu x %lu x %lu, kind %lu: other bits",
+                  (unsigned long)M, (unsigned long)N, (unsigned long)K, (unsigned long)kind);
+        }
+}
+
+static void test_widen(void) {
+    static const struct {
+        uint16_t f16;
+        double value;
+    } half[] = {{0x0000, 0.0}, {0x3c00, 1.0}, {0xc000, -2.0}, {0x7bff, 65504.0}, {0x0400, 6.103515625e-05},
+                {0x0001, 5.9604644775390625e-08}, {0x83ff, -6.097555160522461e-05}, {0x3555, 0.333251953125}};
+    static const uint16_t brain[] = {0x3f80, 0xc040, 0x0001, 0x7f7f, 0x8000};
+    static const double value[] = {1.0, -3.0, 9.183549615799121e-41, 3.3895313892515355e38, -0.0};
+    rome99_weight w;
+    double x;
+    size_t i;
+    for (i = 0; i < sizeof half / sizeof *half; i++) {
+        w.data = &half[i].f16;
+        w.dtype = ROME99_F16;
+        rome99_widen(&x, w, 0, 1);
+        CHECK(x == half[i].value, "F16 %04x: got %.17g, expected %.17g", half[i].f16, x, half[i].value);
+    }
+    for (i = 0; i < 5; i++) {
+        w.data = &brain[i];
+        w.dtype = ROME99_BF16;
+        rome99_widen(&x, w, 0, 1);
+        CHECK(memcmp(&x, &value[i], 8) == 0, "BF16 %04x: got %.17g, expected %.17g", brain[i], x, value[i]);
+    }
+    {
+        static const uint16_t infinite[] = {0x7c00, 0xfc00};
+        w.data = infinite;
+        w.dtype = ROME99_F16;
+        rome99_widen(&x, w, 0, 1);
+        CHECK(x > 1e308, "F16 infinity: got %g", x);
+        rome99_widen(&x, w, 1, 1);
+        CHECK(x < -1e308, "F16 -infinity: got %g", x);
+    }
+}
+
+/* B B^T + n I for a random B. */
+static void positive_definite(double *A, size_t n, rome99_rng *rng) {
+    double *B = malloc(n * n * sizeof *B), *pack = malloc(ROME99_PACK * sizeof *pack);
+    size_t i;
+    for (i = 0; i < n * n; i++)
+        B[i] = rome99_rng_normal(rng);
+    memset(A, 0, n * n * sizeof *A);
+    rome99_gemm(A, n, 1.0, rome99_rows(B, n), rome99_columns(B, n), n, n, n, pack);
+    for (i = 0; i < n; i++)
+        A[i * n + i] += 0.1;
+    free(B);
+    free(pack);
+}
+
+static void test_cholesky(void) {
+    static const size_t sizes[] = {1, 2, 63, 64, 65, 150};
+    static double A[150 * 150], L[150 * 150], M[150 * 150], x[150], b[150], pack[ROME99_PACK];
+    rome99_rng rng = {3};
+    size_t s, i, j, k;
+    for (s = 0; s < 6; s++) {
+        size_t n = sizes[s];
+        double residual = 0.0, size = 0.0, worst = 0.0;
+        positive_definite(A, n, &rng);
+        memcpy(L, A, n * n * sizeof *A);
+        memcpy(M, A, n * n * sizeof *A);
+        CHECK(rome99_cholesky(L, n, pack) == 0, "Cholesky of a positive definite matrix, n = %lu", (unsigned long)n);
+        for (j = 0; j < n; j++) /* the plain loops, in place in M */
+            for (i = j; i < n; i++) {
+                for (k = 0; k < j; k++)
+                    M[i * n + j] -= M[i * n + k] * M[j * n + k];
+                M[i * n + j] = i == j ? rome99_sqrt(M[i * n + j]) : M[i * n + j] / M[j * n + j];
+            }
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++) {
+                double sum = -A[i * n + j];
+                CHECK(L[i * n + j] == M[i * n + j], "Cholesky (%lu, %lu): not the plain loop's bits",
+                      (unsigned long)i, (unsigned long)j);
+                for (k = 0; k <= j; k++)
+                    sum += L[i * n + k] * L[j * n + k];
+                residual += sum * sum;
+                size += A[i * n + j] * A[i * n + j];
+            }
+        CHECK_LE(sqrt(residual / size) / ((double)n * 2.3e-16), 30.0, "|L L^T - A| / (n |A| eps)");
+        for (i = 0; i < n; i++)
+            b[i] = rome99_rng_normal(&rng);
+        rome99_cholesky_solve(x, L, b, n);
+        for (i = 0; i < n; i++) {
+            double r = rome99_dot(A + i * n, x, n) - b[i];
+            worst = fabs(r) > worst ? fabs(r) : worst;
+        }
+        CHECK_LE(worst, 1e-10, "residual of the solve");
+        memcpy(x, b, n * sizeof *b);
+        rome99_cholesky_solve(x, L, x, n);
+        rome99_cholesky_solve(b, L, b, n);
+        CHECK(memcmp(x, b, n * sizeof *b) == 0, "solve in place");
+    }
+    positive_definite(A, 150, &rng);
+    A[100 * 150 + 100] = -1.0;
+    CHECK(rome99_cholesky(A, 150, pack) == 101, "the failing pivot is named");
+    A[0] = NAN;
+    CHECK(rome99_cholesky(A, 150, pack) == 1, "a NaN is a failing pivot");
+}
+
+static void test_rng(void) {
+    static const uint64_t known[] = {UINT64_C(6457827717110365317), UINT64_C(3203168211198807973),
+                                     UINT64_C(9817491932198370423), UINT64_C(4593380528125082431)};
+    rome99_rng rng = {1234567};
+    double sum = 0.0, squares = 0.0;
+    size_t i, counts[7] = {0};
+    for (i = 0; i < 4; i++)
+        CHECK(rome99_rng_next(&rng) == known[i], "SplitMix64, number %lu", (unsigned long)i);
+    for (i = 0; i < 70000; i++)
+        counts[rome99_rng_below(&rng, 7)]++;
+    for (i = 0; i < 7; i++)
+        CHECK(counts[i] > 9600 && counts[i] < 10400, "below(7): %lu of 70000 are %lu", (unsigned long)counts[i],
+              (unsigned long)i);
+    for (i = 0; i < 100000; i++) {
+        double x = rome99_rng_normal(&rng);
+        sum += x;
+        squares += x * x;
+    }
+    CHECK_LE(fabs(sum / 1e5), 0.02, "mean of normal deviates");
+    CHECK_LE(fabs(squares / 1e5 - 1.0), 0.02, "their variance");
+}
+
+/* -------------------------------------------------------------------------- forward */
+
+static const int32_t test_ids[] = {1, 4, 7, 2, 9, 5, 3, 3, 8, 0, 6, 10};
+static const size_t test_length[] = {6, 1, 5};
+
+static void test_forward(void) {
+    model m;
+    passes a, b;
+    rome99_range all = {0, 12};
+    size_t i, j, h, r, longest = 6;
+    unsigned char group[12] = {0, 2, 1, 1, 0, 2, 1, 2, 0, 0, 1, 0};
+    size_t start[257];
+    make_model(&m, 11, 6, 8, 32, 3, 2, 5);
+    make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
+    rome99_forward(&a.run, &m.gpt2, all);
+    rome99_head_forward(&a.run, &m.gpt2, all);
+    for (r = 0; r < 12; r++)
+        for (h = 0; h < 2; h++) {
+            double sum = 0.0;
+            for (j = 0; j <= a.batch.position[r]; j++)
+                sum += a.run.layer[1].att[(r * 2 + h) * longest + j];
+            CHECK_LE(fabs(sum - 1.0), 1e-15, "attention weights sum to 1");
+        }
+    make_passes(&b, &m, test_ids, test_length, 3, group, start);
+    CHECK(start[0] == 0 && start[1] == 5 && start[2] == 9 && start[3] == 12 && start[256] == 12, "group starts");
+    rome99_forward(&b.run, &m.gpt2, all);
+    rome99_head_forward(&b.run, &m.gpt2, all);
+    for (i = 0; i < 3; i++)
+        for (j = 0; j < test_length[i]; j++) {
+            size_t ra = a.batch.row[i * longest + j], rb = b.batch.row[i * longest + j];
+            CHECK(memcmp(a.run.logits + ra * 11, b.run.logits + rb * 11, 11 * sizeof(double)) == 0,
+                  "another order of rows: other bits at text %lu position %lu", (unsigned long)i, (unsigned long)j);
+        }
+    for (j = 0; j < 6; j++) { /* one row at a time, keys and values kept */
+        rome99_range row;
+        size_t l;
+        row.lo = j;
+        row.hi = j + 1;
+        if (j == 0) {
+            free_passes(&b);
+            make_passes(&b, &m, test_ids, test_length, 1, NULL, NULL);
+        }
+        rome99_embed_forward(&b.run, &m.gpt2, row);
+        for (l = 0; l < 3; l++) {
+            rome99_layer_forward(&b.run, &m.gpt2, l, row, row);
+            rome99_layer_leave(&b.run, l, row);
+        }
+        rome99_head_forward(&b.run, &m.gpt2, row);
+        CHECK(memcmp(a.run.logits + j * 11, b.run.logits, 11 * sizeof(double)) == 0,
+              "row by row: other bits at position %lu", (unsigned long)j);
+    }
+    free_passes(&a);
+    free_passes(&b);
+    free_model(&m);
+}
+
+static void test_types(void) {
+    /* float32 weights are widened exactly: the same bits as those numbers stored as float64. */
+    model m;
+    passes a;
+    rome99_range all = {0, 12};
+    double *logits = malloc(12 * 11 * sizeof *logits);
+    size_t i, j;
+    make_model(&m, 11, 6, 8, 32, 3, 2, 9);
+    for (i = 0; i < m.tensors; i++)
+        for (j = 0; j < m.size[i]; j++)
+            m.p[i][j] = (double)(float)m.p[i][j];
+    make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
+    rome99_forward(&a.run, &m.gpt2, all);
+    rome99_head_forward(&a.run, &m.gpt2, all);
+    memcpy(logits, a.run.logits, 12 * 11 * sizeof *logits);
+    for (i = 0; i < m.tensors; i++) {
+        float *f = malloc(m.size[i] * sizeof *f);
+        for (j = 0; j < m.size[i]; j++)
+            f[j] = (float)m.p[i][j];
+        m.gpt2.w[i].data = f;
+        m.gpt2.w[i].dtype = ROME99_F32;
+    }
+    rome99_forward(&a.run, &m.gpt2, all);
+    rome99_head_forward(&a.run, &m.gpt2, all);
+    CHECK(memcmp(logits, a.run.logits, 12 * 11 * sizeof *logits) == 0, "F32 weights: other bits than F64");
+    for (i = 0; i < m.tensors; i++)
+        free((void *)(size_t)m.gpt2.w[i].data);
+    free(logits);
+    free_passes(&a);
+    free_model(&m);
+}
+
+static void test_layout(void) {
+    rome99_shape s = {SIZE_MAX / 2, 8, 8, SIZE_MAX / 4, 2, 2, 1e-5};
+    rome99_batch batch;
+    rome99_plan plan = {{0, 2}, 0, 1, 4};
+    rome99_run run;
+    size_t length = 4;
+    CHECK(rome99_batch_layout(&batch, NULL, &length, 1, NULL, NULL, NULL) != SIZE_MAX, "a small batch");
+    CHECK(rome99_run_layout(&run, &s, &batch, plan, NULL) == SIZE_MAX, "a size that does not fit is SIZE_MAX");
+}
+
+/* ------------------------------------------------------------------------- backward */
+
+/* A loss that uses every logit: sum over rows of -log p(some token). dlogits may be NULL. */
+static double loss(passes *a, const model *m, double *dlogits) {
+    rome99_range all;
+    size_t V = m->gpt2.shape.V, r, n = a->batch.n;
+    double sum = 0.0;
+    all.lo = 0;
+    all.hi = n;
+    rome99_forward(&a->run, &m->gpt2, all);
+    rome99_head_forward(&a->run, &m->gpt2, all);
+    for (r = 0; r < n; r++) {
+        double *z = a->run.logits + r * V;
+        size_t target = (size_t)(a->batch.id[r] * 7 + 3) % V;
+        rome99_log_softmax(z, z, V);
+        sum -= z[target];
+        if (dlogits) {
+            rome99_exp_array(dlogits + r * V, z, V);
+            dlogits[r * V + target] -= 1.0;
+        }
+    }
+    return sum;
+}
+
+static void test_gradients(void) {
+    model m;
+    passes a;
+    rome99_range all = {0, 12};
+    double *dlogits = malloc(12 * 11 * sizeof *dlogits), worst = 0.0;
+    double **grad;
+    size_t i, j, k;
+    make_model(&m, 11, 6, 8, 32, 2, 2, 5);
+    make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
+    grad = calloc(m.tensors, sizeof *grad);
+    for (i = 0; i < m.tensors; i++)
+        grad[i] = calloc(m.size[i], sizeof **grad);
+    loss(&a, &m, dlogits);
+    rome99_backward(&a.run, &m.gpt2, grad, dlogits, all);
+    for (i = 0; i < m.tensors; i++) {
+        double error = 0.0, size = 0.0;
+        for (j = 0; j < m.size[i]; j++) {
+            double at = m.p[i][j], f[4], step = 1e-3, numeric;
+            static const double way[] = {-2.0, -1.0, 1.0, 2.0};
+            for (k = 0; k < 4; k++) {
+                m.p[i][j] = at + way[k] * step;
+                f[k] = loss(&a, &m, NULL);
+            }
+            m.p[i][j] = at;
+            numeric = (f[0] - 8.0 * f[1] + 8.0 * f[2] - f[3]) / (12.0 * step);
+            error += (numeric - grad[i][j]) * (numeric - grad[i][j]);
+            size += numeric * numeric;
+        }
+        error = sqrt(error / size);
+        worst = error > worst ? error : worst;
+        CHECK_LE(error, 1e-7, rome99_describe(&m.gpt2.shape, i).name);
+    }
+    printf("gradients: worst of %lu tensors %.1e of its norm (bar 1e-7)\n", (unsigned long)m.tensors, worst);
+    for (i = 0; i < m.tensors; i++)
+        free(grad[i]);
+    free(grad);
+    free(dlogits);
+    free_passes(&a);
+    free_model(&m);
+}
+
+static void test_adam(void) {
+    rome99_adam adam = {0.1, 0.9, 0.999, 1e-8, 1.0, 1.0};
+    double p[2] = {1.0, -2.0}, m[2] = {0}, v[2] = {0}, g[2] = {0.5, -3.0};
+    int t;
+    double q[2] = {1.0, -2.0}, a[2] = {0}, b[2] = {0};
+    for (t = 1; t <= 5; t++) {
+        int i;
+        rome99_adam_begin(&adam);
+        rome99_adam_step(&adam, p, m, v, g, 2);
+        for (i = 0; i < 2; i++) { /* the textbook's form */
+            a[i] = 0.9 * a[i] + 0.1 * g[i];
+            b[i] = 0.999 * b[i] + 0.001 * g[i] * g[i];
+            q[i] -= 0.1 * (a[i] / (1.0 - pow(0.9, t))) / (sqrt(b[i] / (1.0 - pow(0.999, t))) + 1e-8);
+            CHECK_LE(fabs(p[i] - q[i]), 1e-13, "Adam against its definition");
+            g[i] *= -0.7;
+        }
+    }
+}
+
+int main(void) {
+    test_gemm();
+    test_widen();
+    test_cholesky();
+    test_rng();
+    test_forward();
+    test_types();
+    test_layout();
+    test_gradients();
+    test_adam();
+    return test_end();
+}
