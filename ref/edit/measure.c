@@ -1,0 +1,313 @@
+/* measure.c: batches of texts through the forward pass; perplexities. */
+#include "edit/measure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Texts go through together until they have this many rows; logits are made for so many rows at once. */
+enum { ROWS = 256, LOGIT_ROWS = 64 };
+
+/* ---------------------------------------------------------------------------- texts */
+
+/* Room for `more` elements behind `n` in *array, which grows in powers of two. */
+static int reserve(void **array, size_t n, size_t more, size_t size) {
+    size_t old = 1, capacity = 1;
+    void *grown;
+    while (old < n)
+        old *= 2;
+    while (capacity < n + more)
+        capacity *= 2;
+    if (*array && capacity == old)
+        return 0;
+    if (capacity > SIZE_MAX / size || !(grown = realloc(*array, capacity * size)))
+        return -1;
+    *array = grown;
+    return 0;
+}
+
+int rome99_texts_add(rome99_texts *t, const int32_t *ids, size_t length, const int32_t *targets, size_t from,
+                     size_t scored, rome99_error *e) {
+    struct rome99_text_place place;
+    void *a = t->ids, *b = t->targets, *c = t->text;
+    int failed = reserve(&a, t->n_ids, length, sizeof *t->ids);
+    failed |= reserve(&b, t->n_targets, scored, sizeof *t->targets);
+    failed |= reserve(&c, t->n, 1, sizeof *t->text);
+    t->ids = a;
+    t->targets = b;
+    t->text = c;
+    if (failed)
+        return rome99_fail(e, NULL, "out of memory");
+    place.ids = t->n_ids;
+    place.length = length;
+    place.targets = t->n_targets;
+    place.from = from;
+    place.scored = scored;
+    memcpy(t->ids + t->n_ids, ids, length * sizeof *ids);
+    if (targets)
+        memcpy(t->targets + t->n_targets, targets, scored * sizeof *targets);
+    else
+        memset(t->targets + t->n_targets, 0, scored * sizeof *targets);
+    t->n_ids += length;
+    t->n_targets += scored;
+    t->text[t->n++] = place;
+    return 0;
+}
+
+int rome99_texts_add_target(rome99_texts *t, const int32_t *prompt, size_t n_prompt, const int32_t *target,
+                            size_t n_target, rome99_error *e) {
+    int32_t *ids = malloc((n_prompt + n_target) * sizeof *ids);
+    int failed;
+    if (!ids)
+        return rome99_fail(e, NULL, "out of memory");
+    memcpy(ids, prompt, n_prompt * sizeof *ids);
+    memcpy(ids + n_prompt, target, n_target * sizeof *ids);
+    failed = rome99_texts_add(t, ids, n_prompt + n_target - 1, target, n_prompt - 1, n_target, e);
+    free(ids);
+    return failed;
+}
+
+void rome99_texts_free(rome99_texts *t) {
+    free(t->ids);
+    free(t->targets);
+    free(t->text);
+    memset(t, 0, sizeof *t);
+}
+
+/* ---------------------------------------------------------------------------- passes */
+
+/* Some texts, from `first` on, on their way through a model; reused from piece to piece. */
+typedef struct {
+    const rome99_texts *texts;
+    size_t first, count;
+    size_t *length;
+    unsigned char *group;
+    void *batch_memory, *run_memory;
+    size_t batch_bytes, run_bytes;
+    rome99_batch batch;
+    rome99_run run;
+    size_t start[257];
+} piece;
+
+static int grow(void **memory, size_t *bytes, size_t wanted) {
+    if (wanted <= *bytes)
+        return 0;
+    free(*memory);
+    *memory = wanted == SIZE_MAX ? NULL : malloc(wanted);
+    *bytes = *memory ? wanted : 0;
+    return *memory ? 0 : -1;
+}
+
+/* Takes the next texts; 0 when there are none, 1 if there are, -1 when memory is out. keep: a layer, or L.
+ * scored_last: the rows that are scored come after all others, else rows stand as in the texts. */
+static int next_piece(piece *p, const rome99_shape *shape, size_t keep, int scored_last) {
+    rome99_plan plan = {{0, 0}, 0, 0, LOGIT_ROWS};
+    size_t rows = 0, i, j, at = 0;
+    const struct rome99_text_place *t = p->texts->text;
+    p->first += p->count;
+    for (p->count = 0; p->first + p->count < p->texts->n && rows < ROWS; p->count++)
+        rows += t[p->first + p->count].length;
+    if (p->count == 0)
+        return 0;
+    free(p->length);
+    free(p->group);
+    p->length = malloc(p->count * sizeof *p->length);
+    p->group = malloc(rows);
+    if (!p->length || !p->group)
+        return -1;
+    for (i = 0; i < p->count; i++) {
+        const struct rome99_text_place *place = &t[p->first + i];
+        p->length[i] = place->length;
+        for (j = 0; j < place->length; j++)
+            p->group[at++] = scored_last && j >= place->from && j < place->from + place->scored;
+    }
+    if (grow(&p->batch_memory, &p->batch_bytes,
+             rome99_batch_layout(&p->batch, NULL, p->length, p->count, NULL, NULL, NULL)))
+        return -1;
+    rome99_batch_layout(&p->batch, p->texts->ids + t[p->first].ids, p->length, p->count, p->group, p->start,
+                        p->batch_memory);
+    plan.keep.lo = keep;
+    plan.keep.hi = keep + 1;
+    if (grow(&p->run_memory, &p->run_bytes, rome99_run_layout(&p->run, shape, &p->batch, plan, NULL)))
+        return -1;
+    rome99_run_layout(&p->run, shape, &p->batch, plan, p->run_memory);
+    return 1;
+}
+
+static void free_piece(piece *p) {
+    free(p->length);
+    free(p->group);
+    free(p->batch_memory);
+    free(p->run_memory);
+}
+
+static rome99_range all_rows(const piece *p) {
+    rome99_range r;
+    r.lo = 0;
+    r.hi = p->batch.n;
+    return r;
+}
+
+/* From the stream that enters layer `l` to the outcomes of the piece's targets. */
+static void finish(rome99_score *out, piece *p, const rome99_gpt2 *model, size_t l) {
+    rome99_range scored, rows;
+    size_t i, j, V = model->shape.V;
+    scored.lo = p->start[1];
+    scored.hi = p->batch.n;
+    rome99_forward_from(&p->run, model, l, scored);
+    for (rows.lo = scored.lo; rows.lo < scored.hi; rows.lo = rows.hi) {
+        rows.hi = scored.hi - rows.lo < LOGIT_ROWS ? scored.hi : rows.lo + LOGIT_ROWS;
+        rome99_head_forward(&p->run, model, rows);
+        for (i = 0; i < p->count; i++) {
+            const struct rome99_text_place *t = &p->texts->text[p->first + i];
+            for (j = 0; j < t->scored; j++) {
+                size_t row = p->batch.row[i * p->batch.longest + t->from + j];
+                if (row >= rows.lo && row < rows.hi) {
+                    const double *z = p->run.logits + (row - rows.lo) * V;
+                    out[t->targets + j] = rome99_score_token(z, V, p->texts->targets[t->targets + j]);
+                }
+            }
+        }
+    }
+}
+
+/* Sum over all rows of |m' - m|^2 for the edited model, whose m' is left in place. */
+static int change(double *sum, piece *p, const rome99_gpt2 *edited, size_t layer) {
+    size_t n = p->batch.n * p->run.shape.D, i;
+    double *m = p->run.layer[layer].m, *old = malloc(n * sizeof *old);
+    if (!old)
+        return -1;
+    memcpy(old, m, n * sizeof *old);
+    rome99_mlp_output(&p->run, edited, layer, all_rows(p));
+    for (i = 0; i < n; i++)
+        *sum += (m[i] - old[i]) * (m[i] - old[i]);
+    free(old);
+    return 0;
+}
+
+void rome99_cache_free(rome99_cache *cache) {
+    free(cache->k);
+    free(cache->x_mid);
+    cache->k = cache->x_mid = NULL;
+}
+
+/* From the tokens up to the MLP output of the layer. */
+static void begin(piece *p, const rome99_gpt2 *model, size_t layer) {
+    size_t l;
+    rome99_embed_forward(&p->run, model, all_rows(p));
+    for (l = 0; l < layer; l++) {
+        rome99_layer_forward(&p->run, model, l, all_rows(p), all_rows(p));
+        rome99_layer_leave(&p->run, l, all_rows(p));
+    }
+    rome99_layer_forward(&p->run, model, layer, all_rows(p), all_rows(p));
+}
+
+/* The same with the cache, whose rows of this piece begin at `row`: read if it is filled, else filled. */
+static void begin_cached(piece *p, const rome99_gpt2 *model, size_t layer, rome99_cache *cache, size_t row,
+                         int filled) {
+    rome99_activations *act = &p->run.layer[layer];
+    size_t F = model->shape.F, D = model->shape.D, n = p->batch.n;
+    if (!filled) {
+        begin(p, model, layer);
+        if (cache->k) {
+            memcpy(cache->k + row * F, act->k, n * F * sizeof(double));
+            memcpy(cache->x_mid + row * D, act->x_mid, n * D * sizeof(double));
+        }
+        return;
+    }
+    act->k = cache->k + row * F;
+    act->x_mid = cache->x_mid + row * D;
+    rome99_mlp_output(&p->run, model, layer, all_rows(p));
+}
+
+/* Whether the cache holds something already; else room is made for it where it is not too large. */
+static int open_cache(rome99_cache *cache, const rome99_shape *shape, size_t rows) {
+    if (cache->k)
+        return 1;
+    if (rows <= ((size_t)64 << 20) / sizeof(double) / (shape->F + shape->D)) {
+        cache->k = malloc(rows * shape->F * sizeof(double));
+        cache->x_mid = malloc(rows * shape->D * sizeof(double));
+        if (!cache->k || !cache->x_mid)
+            rome99_cache_free(cache);
+    }
+    return 0;
+}
+
+int rome99_measure(rome99_score *before, rome99_score *after, double *rms, const rome99_gpt2 *model,
+                   size_t layer, const double *W1, const rome99_texts *texts, rome99_cache *cache,
+                   rome99_error *e) {
+    size_t count = rome99_tensor_count(&model->shape), row = 0;
+    rome99_gpt2 edited = *model;
+    rome99_cache none = {NULL, NULL};
+    piece p;
+    double sum = 0.0;
+    int more = 1, filled = cache ? open_cache(cache, &model->shape, texts->n_ids) : 0;
+    memset(&p, 0, sizeof p);
+    p.texts = texts;
+    if (!(edited.w = malloc(count * sizeof *edited.w)))
+        return rome99_fail(e, NULL, "out of memory");
+    memcpy(edited.w, model->w, count * sizeof *edited.w);
+    edited.w[ROME99_LAYER(layer, ROME99_PROJ_W)].data = W1;
+    edited.w[ROME99_LAYER(layer, ROME99_PROJ_W)].dtype = ROME99_F64;
+    while (more > 0 && (more = next_piece(&p, &model->shape, layer, 1)) > 0) {
+        begin_cached(&p, model, layer, cache ? cache : &none, row, filled);
+        row += p.batch.n;
+        if (before) {
+            rome99_layer_leave(&p.run, layer, all_rows(&p));
+            finish(before, &p, model, layer + 1);
+        }
+        if ((after || rms) && change(&sum, &p, &edited, layer))
+            more = -1;
+        if (after) {
+            rome99_layer_leave(&p.run, layer, all_rows(&p));
+            finish(after, &p, &edited, layer + 1);
+        }
+    }
+    free_piece(&p);
+    free(edited.w);
+    if (more < 0) {
+        if (cache && !filled)
+            rome99_cache_free(cache);
+        return rome99_fail(e, NULL, "out of memory");
+    }
+    if (rms)
+        *rms = rome99_sqrt(sum / (double)texts->n_ids);
+    return 0;
+}
+
+int rome99_measure_moment(double *C, const rome99_gpt2 *model, size_t layer, const rome99_texts *texts,
+                          rome99_error *e) {
+    size_t F = model->shape.F, i;
+    piece p;
+    int more;
+    memset(&p, 0, sizeof p);
+    p.texts = texts;
+    memset(C, 0, F * F * sizeof *C);
+    while ((more = next_piece(&p, &model->shape, model->shape.L, 0)) > 0) {
+        begin(&p, model, layer);
+        rome99_second_moment(C, p.run.layer[layer].k, p.batch.n, F, p.run.pack);
+    }
+    free_piece(&p);
+    for (i = 0; i < F * F; i++)
+        C[i] /= (double)texts->n_ids;
+    return more < 0 ? rome99_fail(e, NULL, "out of memory") : 0;
+}
+
+double rome99_sentence_ppl(const rome99_texts *texts, const rome99_score *o) {
+    double sum = 0.0;
+    size_t i, j;
+    for (i = 0; i < texts->n; i++) {
+        double nll = 0.0;
+        for (j = 0; j < texts->text[i].scored; j++)
+            nll -= o[texts->text[i].targets + j].logp;
+        sum += rome99_exp(nll / (double)texts->text[i].scored);
+    }
+    return sum / (double)texts->n;
+}
+
+double rome99_stream_ppl(const rome99_texts *texts, const rome99_score *o) {
+    double nll = 0.0;
+    size_t i;
+    for (i = 0; i < texts->n_targets; i++)
+        nll -= o[i].logp;
+    return rome99_exp(nll / (double)texts->n_targets);
+}

@@ -1,0 +1,69 @@
+/* command_next.c: rome99 next. */
+#include "edit/setup.h"
+#include "program/cli.h"
+#include "program/decoder.h"
+
+#include <stdlib.h>
+
+/* Appends the top K tokens: probability, id, the token as a JSON string. */
+static void list(rome99_text *out, const rome99_checkpoint *c, double *logp, size_t K) {
+    size_t V = c->model.shape.V, i, size;
+    for (i = 0; i < K && i < V; i++) {
+        int32_t best = rome99_argmax(logp, V);
+        const unsigned char *bytes = rome99_bpe_token(&size, c->bpe, best);
+        rome99_text_printf(out, "%.6f %6ld  ", rome99_exp(logp[best]), (long)best);
+        rome99_text_json_string(out, bytes, size);
+        rome99_text_puts(out, "\n");
+        logp[best] = -1e300; /* taken */
+    }
+}
+
+static int run(const char *folder, const char *text, size_t K, rome99_error *e) {
+    rome99_checkpoint c;
+    rome99_decoder d;
+    rome99_text out = {0};
+    double *logp;
+    int32_t *ids;
+    size_t n;
+    int failed;
+    if (rome99_checkpoint_read(&c, folder, e))
+        return -1;
+    if (rome99_decoder_prompt(&ids, &n, &c, text, e)) {
+        rome99_checkpoint_free(&c);
+        return -1;
+    }
+    logp = malloc(c.model.shape.V * sizeof *logp);
+    failed = !logp ? rome99_fail(e, NULL, "out of memory") : rome99_decoder_new(&d, &c.model, e);
+    if (!failed) {
+        rome99_log_softmax(logp, rome99_decoder_append(&d, ids, n), c.model.shape.V);
+        list(&out, &c, logp, K);
+        failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
+        rome99_decoder_free(&d);
+    }
+    if (!failed && rome99_print(out.bytes, out.size))
+        failed = rome99_fail(e, "standard output", "the tokens were not written");
+    rome99_text_free(&out);
+    rome99_checkpoint_free(&c);
+    free(logp);
+    free(ids);
+    return failed;
+}
+
+int rome99_cmd_next(int argc, char **argv) {
+    rome99_option options[] = {{"--top", "K", "how many tokens to show (default 10)", NULL},
+                               {NULL, NULL, NULL, NULL}};
+    const char *positional[2];
+    rome99_command command = {"next MODEL TEXT",
+                              "Prints the most probable next tokens: probability, id, and the token in quotes.\n",
+                              NULL, NULL, 2, 2};
+    rome99_error e;
+    size_t K = 10;
+    int code;
+    command.options = options;
+    command.positional = positional;
+    if ((code = rome99_parse(&command, argc, argv)) >= 0)
+        return code;
+    return rome99_read_size(&K, options[0].name, options[0].value, 1, 1000000, &e) || run(positional[0], positional[1], K, &e)
+               ? rome99_complain(&e)
+               : ROME99_DONE;
+}
