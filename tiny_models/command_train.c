@@ -1,0 +1,248 @@
+/* command_train.c: rome99 train: makes a tiny checkpoint's folder from nothing but a recipe. */
+#include "bpe_train.h"
+#include "files/checkpoint.h"
+#include "edit/setup.h"
+#include "program/cli.h"
+#include "edit/measure.h"
+#include "train.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the folder says about editing it. */
+typedef struct {
+    size_t layer, iterations;
+    double lr, clamp;
+} editing;
+
+/* Streams of random numbers, apart from each other: sample for the BPE, training, fixed windows. */
+enum { SAMPLE_STREAM = 1, TRAIN_STREAM = 2, WINDOW_STREAM = 3 };
+enum { SAMPLE_DOCUMENTS = 6000, MEASURED_TOKENS = 8192 };
+
+static int write_text(const char *dir, const char *name, rome99_text *t, rome99_error *e) {
+    char *path = rome99_path(dir, name);
+    int failed = !path || t->failed ? rome99_fail(e, name, "out of memory")
+                                    : rome99_write_file(path, t->bytes, t->size, e);
+    free(path);
+    rome99_text_free(t);
+    return failed;
+}
+
+/* The tokenizer of the world, trained on a sample of it; vocab.json and merges.txt go to dir. */
+static int make_tokenizer(rome99_bpe **bpe, const rome99_world *world, const char *dir, rome99_error *e) {
+    rome99_rng rng = rome99_world_stream(world, SAMPLE_STREAM);
+    rome99_text sample = {0}, vocab = {0}, merges = {0};
+    int32_t(*pairs)[2] = NULL;
+    size_t n, i;
+    int failed;
+    for (i = 0; i < SAMPLE_DOCUMENTS; i++)
+        rome99_world_document(world, &rng, &sample);
+    failed = sample.failed ? rome99_fail(e, NULL, "out of memory")
+                           : rome99_bpe_train(&pairs, &n, (unsigned char *)sample.bytes, sample.size, e);
+    rome99_text_free(&sample);
+    if (failed)
+        return -1;
+    rome99_bpe_format(&vocab, &merges, pairs, n);
+    free(pairs);
+    failed = vocab.failed || merges.failed
+                 ? rome99_fail(e, NULL, "out of memory")
+                 : rome99_bpe_parse(bpe, "vocab.json", (unsigned char *)vocab.bytes, vocab.size, "merges.txt",
+                                    (unsigned char *)merges.bytes, merges.size, e);
+    if (failed) {
+        rome99_text_free(&vocab);
+        rome99_text_free(&merges);
+        return -1;
+    }
+    failed = write_text(dir, "vocab.json", &vocab, e);
+    return write_text(dir, "merges.txt", &merges, e) || failed ? -1 : 0;
+}
+
+static int write_tensor(const char *dir, const char *file, const char *name, rome99_st_dtype dtype,
+                        const void *data, size_t rows, size_t cols, rome99_error *e) {
+    rome99_tensor t = {0};
+    char *path = rome99_path(dir, file);
+    int failed;
+    t.name = name;
+    t.dtype = dtype;
+    t.data = data;
+    t.rank = 2;
+    t.shape[0] = rows;
+    t.shape[1] = cols;
+    t.count = rows * cols;
+    failed = !path ? rome99_fail(e, file, "out of memory") : rome99_safetensors_write(path, &t, 1, e);
+    free(path);
+    return failed;
+}
+
+/* windows.safetensors, made as in training, and C of the layer over them. */
+static int write_windows(const char *dir, const rome99_trainer *trainer, rome99_stream *stream,
+                         const rome99_recipe *recipe, size_t layer, rome99_error *e) {
+    size_t T = recipe->shape.T, F = recipe->shape.F, n = MEASURED_TOKENS / T, i;
+    int32_t *ids = calloc(T, sizeof *ids);
+    double *C = calloc(F * F, sizeof *C);
+    rome99_texts texts = {0};
+    int failed = !ids || !C ? rome99_fail(e, dir, "out of memory") : 0;
+    for (i = 0; !failed && i < n; i++)
+        failed = rome99_window(ids, stream, T, i % 16 < recipe->real_text, e) ||
+                         rome99_texts_add(&texts, ids, T, ids + 1, 0, T - 1, e)
+                     ? -1
+                     : 0;
+    if (!failed)
+        failed = rome99_measure_moment(C, rome99_trainer_model(trainer), layer, &texts, e) ||
+                         write_tensor(dir, "windows.safetensors", "ids", ROME99_ST_I32, texts.ids, n, T, e) ||
+                         write_tensor(dir, "cov.safetensors", "C", ROME99_ST_F64, C, F, F, e)
+                     ? -1
+                     : 0;
+    rome99_texts_free(&texts);
+    free(ids);
+    free(C);
+    return failed;
+}
+
+static int write_data(const char *dir, const rome99_world *world, const editing *edit, rome99_error *e) {
+    rome99_text facts = {0}, a = {0}, b = {0}, c = {0}, sentences = {0}, h = {0};
+    int failed = 0;
+    rome99_world_facts(&facts, world);
+    rome99_world_prefixes(&a, world, ROME99_TEMPLATES);
+    rome99_world_prefixes(&b, world, ROME99_TEMPLATES_SPACE);
+    rome99_world_prefixes(&c, world, ROME99_TEST_PREFIXES);
+    rome99_world_sentences(&sentences, world);
+    rome99_text_printf(&h, "{\n  \"layers\": [%lu],\n  \"fact_token\": \"subject_last\",\n"
+                           "  \"v_num_grad_steps\": %lu,\n  \"v_lr\": ",
+                       (unsigned long)edit->layer, (unsigned long)edit->iterations);
+    rome99_text_json_double(&h, edit->lr);
+    rome99_text_puts(&h, ",\n  \"v_weight_decay\": 0.5,\n  \"clamp_norm_factor\": ");
+    rome99_text_json_double(&h, edit->clamp);
+    rome99_text_puts(&h, ",\n  \"kl_factor\": 0.0625,\n  \"mom2_adjustment\": true\n}\n");
+    failed |= write_text(dir, "facts.json", &facts, e);
+    failed |= write_text(dir, "templates.json", &a, e);
+    failed |= write_text(dir, "templates_space.json", &b, e);
+    failed |= write_text(dir, "test_prefixes.json", &c, e);
+    failed |= write_text(dir, "sentences.txt", &sentences, e);
+    failed |= write_text(dir, "hparams.json", &h, e);
+    return failed;
+}
+
+static int run_steps(rome99_trainer *trainer, const rome99_recipe *recipe, rome99_error *e) {
+    double loss, mean = 0.0, start = rome99_seconds();
+    size_t step;
+    for (step = 0; step < recipe->steps; step++) {
+        if (rome99_trainer_step(trainer, &loss, e))
+            return -1;
+        mean = step ? 0.98 * mean + 0.02 * loss : loss;
+        if (step % 20 == 19 || step + 1 == recipe->steps) {
+            double took = rome99_seconds() - start;
+            rome99_progress("step %lu of %lu  loss %.3f  %.0f steps/s  %.0f s left", (unsigned long)step + 1,
+                            (unsigned long)recipe->steps, mean, (double)(step + 1) / took,
+                            took / (double)(step + 1) * (double)(recipe->steps - step - 1));
+        }
+    }
+    rome99_progress("");
+    return 0;
+}
+
+static int make_folder(const char *dir, rome99_recipe *recipe, const editing *edit, rome99_text *report,
+                       rome99_error *e) {
+    rome99_world world;
+    rome99_stream stream, windows;
+    rome99_trainer *trainer = NULL;
+    rome99_bpe *bpe = NULL;
+    int failed;
+    rome99_world_make(&world, recipe->seed);
+    if (make_tokenizer(&bpe, &world, dir, e))
+        return -1;
+    recipe->shape.V = rome99_bpe_size(bpe);
+    stream.world = windows.world = &world;
+    stream.bpe = windows.bpe = bpe;
+    stream.rng = rome99_world_stream(&world, TRAIN_STREAM);
+    windows.rng = rome99_world_stream(&world, WINDOW_STREAM);
+    failed = rome99_trainer_new(&trainer, recipe, &stream, e) || run_steps(trainer, recipe, e) ? -1 : 0;
+    if (!failed) {
+        uint64_t hash = rome99_trainer_finish(trainer);
+        rome99_text_printf(report, "vocabulary %lu, weights %08lx%08lx\n", (unsigned long)recipe->shape.V,
+                           (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
+        failed = write_data(dir, &world, edit, e) ||
+                         write_windows(dir, trainer, &windows, recipe, edit->layer, e) ||
+                         rome99_checkpoint_write(dir, rome99_trainer_model(trainer), rome99_bpe_endoftext(bpe),
+                                                 1, e)
+                     ? -1
+                     : 0;
+    }
+    rome99_trainer_free(trainer);
+    rome99_bpe_free(bpe);
+    return failed;
+}
+
+enum { SEED, STEPS, WINDOWS, LR, DECAY, REAL, LAYERS, WIDTH, HEADS, POSITIONS, LAYER, V_LR, V_STEPS, CLAMP, OPTIONS };
+
+static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o, rome99_error *e) {
+    size_t seed = (size_t)r->seed;
+    if (rome99_read_size(&seed, o[SEED].name, o[SEED].value, 0, 4294967295u, e) ||
+        rome99_read_size(&r->steps, o[STEPS].name, o[STEPS].value, 1, 10000000, e) ||
+        rome99_read_size(&r->windows, o[WINDOWS].name, o[WINDOWS].value, 4, 4096, e) ||
+        rome99_read_double(&r->lr, o[LR].name, o[LR].value, 0.0, e) ||
+        rome99_read_double(&r->weight_decay, o[DECAY].name, o[DECAY].value, 0.0, e) ||
+        rome99_read_size(&r->real_text, o[REAL].name, o[REAL].value, 0, 16, e) ||
+        rome99_read_size(&r->shape.L, o[LAYERS].name, o[LAYERS].value, 1, 64, e) ||
+        rome99_read_size(&r->shape.D, o[WIDTH].name, o[WIDTH].value, 4, 1024, e) ||
+        rome99_read_size(&r->shape.H, o[HEADS].name, o[HEADS].value, 1, 64, e) ||
+        rome99_read_size(&r->shape.T, o[POSITIONS].name, o[POSITIONS].value, 8, 1024, e) ||
+        rome99_read_size(&edit->layer, o[LAYER].name, o[LAYER].value, 0, r->shape.L - 1, e) ||
+        rome99_read_double(&edit->lr, o[V_LR].name, o[V_LR].value, 0.0, e) ||
+        rome99_read_size(&edit->iterations, o[V_STEPS].name, o[V_STEPS].value, 1, 10000, e) ||
+        rome99_read_double(&edit->clamp, o[CLAMP].name, o[CLAMP].value, 0.0, e))
+        return -1;
+    if (r->windows % 4)
+        return rome99_fail(e, "--windows", "must be a multiple of 4");
+    if (r->shape.D % r->shape.H)
+        return rome99_fail(e, "--heads", "must divide the width");
+    r->shape.F = 4 * r->shape.D;
+    r->seed = seed;
+    return 0;
+}
+
+int rome99_cmd_train(int argc, char **argv) {
+    rome99_option options[OPTIONS + 1] = {
+        {"--seed", "N", "of the world and of training (default 1)", NULL},
+        {"--steps", "N", "optimiser steps (8000)", NULL},
+        {"--windows", "N", "windows in a step, a multiple of 4 (16)", NULL},
+        {"--lr", "X", "peak step size (0.01)", NULL},
+        {"--weight-decay", "X", "of matrices and embeddings (0.3)", NULL},
+        {"--real", "N", "of 16 windows, how many begin with real text (0)", NULL},
+        {"--layers", "N", "(4)", NULL},
+        {"--width", "N", "(64)", NULL},
+        {"--heads", "N", "(4)", NULL},
+        {"--positions", "N", "window length (64)", NULL},
+        {"--layer", "N", "layer that hparams.json and C are for (2)", NULL},
+        {"--v_lr", "X", "for hparams.json (0.1)", NULL},
+        {"--v_num_grad_steps", "N", "for hparams.json (40)", NULL},
+        {"--clamp_norm_factor", "X", "for hparams.json (12)", NULL},
+        {NULL, NULL, NULL, NULL}};
+    const char *dir;
+    rome99_command command = {"train DIR",
+                              "Generates a world, trains a byte-level BPE and a small GPT-2 on it, and writes DIR,\n"
+                              "which must not exist: a Hugging Face folder with what rome99 edit needs beside it.\n"
+                              "The same options give the same bytes on every machine.\n",
+                              NULL, NULL, 1, 1};
+    rome99_recipe recipe = {1, {0, 64, 64, 256, 4, 4, 1e-5}, 8000, 16, 0.01, 0.3, 100, 0};
+    editing edit = {2, 40, 0.1, 12.0};
+    rome99_text report = {0};
+    rome99_error e;
+    char *temporary;
+    int code;
+    command.options = options;
+    command.positional = &dir;
+    if ((code = rome99_parse(&command, argc, argv)) >= 0)
+        return code;
+    if (read_options(&recipe, &edit, options, &e) || rome99_dir_begin(&temporary, dir, &e))
+        return rome99_complain(&e);
+    if (make_folder(temporary, &recipe, &edit, &report, &e)) {
+        rome99_dir_abandon(temporary);
+        rome99_text_free(&report);
+        return rome99_complain(&e);
+    }
+    code = rome99_dir_commit(temporary, dir, &e) ? rome99_complain(&e)
+                                                 : rome99_print(report.bytes, report.size);
+    rome99_text_free(&report);
+    return code;
+}

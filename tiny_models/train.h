@@ -1,0 +1,51 @@
+/*
+ * train.h: the trainer of the tiny checkpoints. One core, deterministic: the same recipe gives the same
+ * bits on every machine with IEEE double arithmetic.
+ */
+#ifndef ROME99_TRAIN_H
+#define ROME99_TRAIN_H
+
+#include "core/rome99.h"
+#include "files/bpe.h"
+#include "files/os.h"
+#include "world.h"
+
+/* Everything that decides what comes out. */
+typedef struct {
+    uint64_t seed;
+    rome99_shape shape;       /* V is set from the tokenizer */
+    size_t steps, windows;    /* optimiser steps; windows of T tokens in each */
+    double lr, weight_decay;  /* the peak rate, reached after `warmup` steps, falling to lr/10 in a line */
+    size_t warmup;
+    size_t real_text;         /* of 16 windows, how many begin with real text: the dose (see below) */
+} rome99_recipe;
+
+/* Where windows come from: an endless stream of documents of the world, each opened by <|endoftext|>.
+ * A window of real text begins at a line drawn from its first document. Any other window begins at the
+ * beginning of a document, with a token drawn at random from the stream in place of <|endoftext|>. */
+typedef struct {
+    const rome99_world *world;
+    const rome99_bpe *bpe;
+    rome99_rng rng;
+} rome99_stream;
+
+/* ids: (T) one window; `real` chooses its kind. Returns 0, or -1 with *e set. */
+int rome99_window(int32_t *ids, rome99_stream *stream, size_t T, int real, rome99_error *e);
+
+/* A model in training: float64 parameters, which rome99_gpt2 `model` shows as its weights. */
+typedef struct rome99_trainer rome99_trainer;
+
+/* Returns 0, or -1 with *e set and nothing to free. The stream is used by every step. */
+int rome99_trainer_new(rome99_trainer **t, const rome99_recipe *recipe, const rome99_stream *stream,
+                       rome99_error *e);
+void rome99_trainer_free(rome99_trainer *t);
+
+/* One optimiser step; *loss is the mean of -log p over positions 1 .. T-1 of its windows, before it. */
+int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e);
+
+/* Rounds every parameter to float32, as saved; the model stays usable. Returns a hash of those bits. */
+uint64_t rome99_trainer_finish(rome99_trainer *t);
+
+const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t);
+
+#endif
