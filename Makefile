@@ -46,26 +46,31 @@ $(B)/rome99: $(PROGRAM) $(EDIT) $(B)/librome99.a
 
 # ---------------------------------------------------------------------------- tests
 
-# What each test program links beside its own file.
+# Every test program is linked with everything but main.
 TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(EDIT) $(B)/librome99.a
 $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
-# Quick, and free of large files: what ports and slow machines run.
+ALL_TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 CORE_TESTS = core edit fmath
-TESTS = $(filter-out $(CORE_TESTS),$(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c)))
-$(CORE_TESTS:%=run_%) $(TESTS:%=run_%): run_%: $(B)/test_%
-	@mkdir -p $(B)/tmp
-	@tests/run $* $(RUN) $(B)/test_$*
-run_cli: $(B)/rome99
-	@tests/run cli sh tests/cli.sh $(RUN) $(B)/rome99
+QUICK_TESTS = $(filter-out checkpoints,$(ALL_TESTS))
+tests: $(ALL_TESTS:%=$(B)/test_%)
 
-check-core: start_tests $(CORE_TESTS:%=run_%)
-	@tests/run --sum
-test: start_tests $(CORE_TESTS:%=run_%) $(TESTS:%=run_%) $(patsubst tests/%.sh,run_%,$(wildcard tests/cli.sh))
-	@tests/run --sum
+$(ALL_TESTS:%=run_%): run_%: $(B)/test_% start_tests
+	@B=$(B) tests/run $* $(RUN) $(B)/test_$*
+run_cli: $(B)/rome99 start_tests
+	@B=$(B) tests/run cli sh tests/cli.sh $(RUN) $(B)/rome99
 start_tests:
-	@rm -rf $(B)/tests && mkdir -p $(B)/tests
+	@rm -rf $(B)/tests && mkdir -p $(B)/tests $(B)/tmp
+
+# check-core: quick, free of files: what ports and slow machines run. check: all but the long measurement of
+# the trained checkpoints. test: everything.
+check-core: $(CORE_TESTS:%=run_%)
+	@B=$(B) tests/run --sum
+check: $(QUICK_TESTS:%=run_%) run_cli
+	@B=$(B) tests/run --sum
+test: $(ALL_TESTS:%=run_%) run_cli
+	@B=$(B) tests/run --sum
 
 # ---------------------------------------------------------------------------- the main job
 
@@ -73,10 +78,9 @@ demo: $(B)/rome99
 	@$(RUN) $(B)/rome99 demo tiny_models
 
 # Trains both checkpoints anew and compares them with the committed ones, byte by byte.
-SINK = --steps 8000 --layers 6 --lr 0.007 --layer 2 --v_lr 0.2
 tiny_models: $(B)/rome99
-	tests/rebuild $(B)/tiny_models/sink tiny_models/sink $(RUN) $(B)/rome99 train $(SINK)
-	tests/rebuild $(B)/tiny_models/plain tiny_models/plain $(RUN) $(B)/rome99 train $(SINK) --real 16
+	tests/rebuild $(B)/tiny_models/sink tiny_models/sink $(RUN) $(B)/rome99 train
+	tests/rebuild $(B)/tiny_models/plain tiny_models/plain $(RUN) $(B)/rome99 train --real 16
 
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rome99 $(DESTDIR)$(PREFIX)/lib \
@@ -92,5 +96,5 @@ clean:
 
 -include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(PROGRAM))
 
-.PHONY: all test check-core start_tests demo tiny_models install clean run_cli FORCE \
-    $(CORE_TESTS:%=run_%) $(TESTS:%=run_%)
+.PHONY: all tests test check check-core start_tests demo tiny_models install clean run_cli FORCE \
+    $(ALL_TESTS:%=run_%)

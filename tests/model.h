@@ -42,8 +42,7 @@ static void make_model(model *m, size_t V, size_t T, size_t D, size_t F, size_t 
 
 static void free_model(model *m) {
     size_t i;
-    for (i = 0; i < m->tensors; i++)
-        free(m->p[i]);
+    for (i = 0; i < m->tensors; i++) free(m->p[i]);
     free(m->p);
     free(m->size);
     free(m->gpt2.w);
@@ -59,8 +58,8 @@ typedef struct {
 static void make_passes(passes *a, const model *m, const int32_t *ids, const size_t *length, size_t S,
                         const unsigned char *group, size_t *start) {
     rome99_plan plan = {{0, 0}, 0, 1, 0};
-    a->batch_memory = malloc(rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL));
-    rome99_batch_layout(&a->batch, ids, length, S, group, start, a->batch_memory);
+    a->batch_memory = malloc(rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, NULL));
+    rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, a->batch_memory);
     plan.keep.hi = m->gpt2.shape.L;
     plan.logit_rows = a->batch.n;
     a->run_memory = malloc(rome99_run_layout(&a->run, &m->gpt2.shape, &a->batch, plan, NULL));

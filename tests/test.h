@@ -8,24 +8,23 @@
 static unsigned long test_passed, test_failed;
 
 /* CHECK(condition, format, ...): counts it; a failure prints its place and the formatted text. */
-#define CHECK(condition, ...)                                  \
-    do {                                                       \
-        if (condition) {                                       \
-            test_passed++;                                     \
-        } else {                                               \
-            test_failed++;                                     \
-            fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__); \
-            fprintf(stderr, __VA_ARGS__);                      \
-            fputc('\n', stderr);                               \
-        }                                                      \
+#define CHECK(condition, ...)                                                                                \
+    do {                                                                                                     \
+        if (condition) {                                                                                     \
+            test_passed++;                                                                                   \
+        } else {                                                                                             \
+            test_failed++;                                                                                   \
+            fprintf(stderr, "FAIL %s:%d: ", __FILE__, __LINE__);                                             \
+            fprintf(stderr, __VA_ARGS__);                                                                    \
+            fputc('\n', stderr);                                                                             \
+        }                                                                                                    \
     } while (0)
 
 /* CHECK_LE(error, bound, what): a NaN error fails. */
-#define CHECK_LE(error, bound, what)                                                       \
-    do {                                                                                   \
-        double test_error = (error), test_bound = (bound);                                 \
-        CHECK(test_error <= test_bound, "%s: %.3g, must be <= %.3g", (what), test_error,   \
-              test_bound);                                                                 \
+#define CHECK_LE(error, bound, what)                                                                         \
+    do {                                                                                                     \
+        double test_error = (error), test_bound = (bound);                                                   \
+        CHECK(test_error <= test_bound, "%s: %.3g, must be <= %.3g", (what), test_error, test_bound);        \
     } while (0)
 
 static int test_end(void) {

@@ -23,22 +23,19 @@ static void plain_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome9
     size_t i, j, k;
     for (i = 0; i < M; i++)
         for (j = 0; j < N; j++)
-            for (k = 0; k < K; k++)
-                C[i * ldc + j] += (alpha * element(A, i, k)) * element(B, k, j);
+            for (k = 0; k < K; k++) C[i * ldc + j] += (alpha * element(A, i, k)) * element(B, k, j);
 }
 
 static void test_gemm(void) {
-    static const size_t shapes[][3] = {{1, 1, 1},   {3, 5, 2},    {4, 4, 4},     {7, 33, 9},  {97, 65, 3},
-                                       {5, 300, 7}, {2, 3, 300},  {100, 40, 257}, {13, 1, 40}, {1, 270, 260},
+    static const size_t shapes[][3] = {{1, 1, 1},    {3, 5, 2},   {4, 4, 4},      {7, 33, 9},  {97, 65, 3},
+                                       {5, 300, 7},  {2, 3, 300}, {100, 40, 257}, {13, 1, 40}, {1, 270, 260},
                                        {6, 32, 256}, {0, 3, 3},   {3, 3, 0}};
     static double a[40000], b[90000], c[40000], d[40000], pack[ROME99_PACK];
     static float af[40000];
     rome99_rng rng = {7};
     size_t s, i, kind;
-    for (i = 0; i < 40000; i++)
-        a[i] = af[i] = (float)rome99_rng_normal(&rng);
-    for (i = 0; i < 90000; i++)
-        b[i] = rome99_rng_normal(&rng) * 1e3;
+    for (i = 0; i < 40000; i++) a[i] = af[i] = (float)rome99_rng_normal(&rng);
+    for (i = 0; i < 90000; i++) b[i] = rome99_rng_normal(&rng) * 1e3;
     for (s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (kind = 0; kind < 8; kind++) {
             size_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2], ldc = N + kind % 2;
@@ -46,10 +43,8 @@ static void test_gemm(void) {
             rome99_view A = kind & 1 ? rome99_columns(a, M + 1) : rome99_rows(a, K + 2);
             rome99_view B = kind & 2 ? rome99_columns(b, K + 1) : rome99_rows(b, N);
             rome99_weight w = {af, ROME99_F32};
-            if (kind & 4)
-                A = kind & 1 ? rome99_weight_columns(w, M + 1) : rome99_weight_rows(w, K + 2);
-            for (i = 0; i < M * ldc; i++)
-                c[i] = d[i] = (double)i;
+            if (kind & 4) A = kind & 1 ? rome99_weight_columns(w, M + 1) : rome99_weight_rows(w, K + 2);
+            for (i = 0; i < M * ldc; i++) c[i] = d[i] = (double)i;
             rome99_gemm(c, ldc, alpha, A, B, M, N, K, pack);
             plain_gemm(d, ldc, alpha, A, B, M, N, K);
             CHECK(memcmp(c, d, M * ldc * sizeof *c) == 0, "gemm %lu x %lu x %lu, kind %lu: other bits",
@@ -61,8 +56,14 @@ static void test_widen(void) {
     static const struct {
         uint16_t f16;
         double value;
-    } half[] = {{0x0000, 0.0}, {0x3c00, 1.0}, {0xc000, -2.0}, {0x7bff, 65504.0}, {0x0400, 6.103515625e-05},
-                {0x0001, 5.9604644775390625e-08}, {0x83ff, -6.097555160522461e-05}, {0x3555, 0.333251953125}};
+    } half[] = {{0x0000, 0.0},
+                {0x3c00, 1.0},
+                {0xc000, -2.0},
+                {0x7bff, 65504.0},
+                {0x0400, 6.103515625e-05},
+                {0x0001, 5.9604644775390625e-08},
+                {0x83ff, -6.097555160522461e-05},
+                {0x3555, 0.333251953125}};
     static const uint16_t brain[] = {0x3f80, 0xc040, 0x0001, 0x7f7f, 0x8000};
     static const double value[] = {1.0, -3.0, 9.183549615799121e-41, 3.3895313892515355e38, -0.0};
     rome99_weight w;
@@ -95,12 +96,10 @@ static void test_widen(void) {
 static void positive_definite(double *A, size_t n, rome99_rng *rng) {
     double *B = malloc(n * n * sizeof *B), *pack = malloc(ROME99_PACK * sizeof *pack);
     size_t i;
-    for (i = 0; i < n * n; i++)
-        B[i] = rome99_rng_normal(rng);
+    for (i = 0; i < n * n; i++) B[i] = rome99_rng_normal(rng);
     memset(A, 0, n * n * sizeof *A);
     rome99_gemm(A, n, 1.0, rome99_rows(B, n), rome99_columns(B, n), n, n, n, pack);
-    for (i = 0; i < n; i++)
-        A[i * n + i] += 0.1;
+    for (i = 0; i < n; i++) A[i * n + i] += 0.1;
     free(B);
     free(pack);
 }
@@ -116,11 +115,11 @@ static void test_cholesky(void) {
         positive_definite(A, n, &rng);
         memcpy(L, A, n * n * sizeof *A);
         memcpy(M, A, n * n * sizeof *A);
-        CHECK(rome99_cholesky(L, n, pack) == 0, "Cholesky of a positive definite matrix, n = %lu", (unsigned long)n);
+        CHECK(rome99_cholesky(L, n, pack) == 0, "Cholesky of a positive definite matrix, n = %lu",
+              (unsigned long)n);
         for (j = 0; j < n; j++) /* the plain loops, in place in M */
             for (i = j; i < n; i++) {
-                for (k = 0; k < j; k++)
-                    M[i * n + j] -= M[i * n + k] * M[j * n + k];
+                for (k = 0; k < j; k++) M[i * n + j] -= M[i * n + k] * M[j * n + k];
                 M[i * n + j] = i == j ? rome99_sqrt(M[i * n + j]) : M[i * n + j] / M[j * n + j];
             }
         for (i = 0; i < n; i++)
@@ -128,14 +127,12 @@ static void test_cholesky(void) {
                 double sum = -A[i * n + j];
                 CHECK(L[i * n + j] == M[i * n + j], "Cholesky (%lu, %lu): not the plain loop's bits",
                       (unsigned long)i, (unsigned long)j);
-                for (k = 0; k <= j; k++)
-                    sum += L[i * n + k] * L[j * n + k];
+                for (k = 0; k <= j; k++) sum += L[i * n + k] * L[j * n + k];
                 residual += sum * sum;
                 size += A[i * n + j] * A[i * n + j];
             }
         CHECK_LE(sqrt(residual / size) / ((double)n * 2.3e-16), 30.0, "|L L^T - A| / (n |A| eps)");
-        for (i = 0; i < n; i++)
-            b[i] = rome99_rng_normal(&rng);
+        for (i = 0; i < n; i++) b[i] = rome99_rng_normal(&rng);
         rome99_cholesky_solve(x, L, b, n);
         for (i = 0; i < n; i++) {
             double r = rome99_dot(A + i * n, x, n) - b[i];
@@ -162,11 +159,10 @@ static void test_rng(void) {
     size_t i, counts[7] = {0};
     for (i = 0; i < 4; i++)
         CHECK(rome99_rng_next(&rng) == known[i], "SplitMix64, number %lu", (unsigned long)i);
-    for (i = 0; i < 70000; i++)
-        counts[rome99_rng_below(&rng, 7)]++;
+    for (i = 0; i < 70000; i++) counts[rome99_rng_below(&rng, 7)]++;
     for (i = 0; i < 7; i++)
-        CHECK(counts[i] > 9600 && counts[i] < 10400, "below(7): %lu of 70000 are %lu", (unsigned long)counts[i],
-              (unsigned long)i);
+        CHECK(counts[i] > 9600 && counts[i] < 10400, "below(7): %lu of 70000 are %lu",
+              (unsigned long)counts[i], (unsigned long)i);
     for (i = 0; i < 100000; i++) {
         double x = rome99_rng_normal(&rng);
         sum += x;
@@ -195,19 +191,20 @@ static void test_forward(void) {
     for (r = 0; r < 12; r++)
         for (h = 0; h < 2; h++) {
             double sum = 0.0;
-            for (j = 0; j <= a.batch.position[r]; j++)
-                sum += a.run.layer[1].att[(r * 2 + h) * longest + j];
+            for (j = 0; j <= a.batch.position[r]; j++) sum += a.run.layer[1].att[(r * 2 + h) * longest + j];
             CHECK_LE(fabs(sum - 1.0), 1e-15, "attention weights sum to 1");
         }
     make_passes(&b, &m, test_ids, test_length, 3, group, start);
-    CHECK(start[0] == 0 && start[1] == 5 && start[2] == 9 && start[3] == 12 && start[256] == 12, "group starts");
+    CHECK(start[0] == 0 && start[1] == 5 && start[2] == 9 && start[3] == 12 && start[256] == 12,
+          "group starts");
     rome99_forward(&b.run, &m.gpt2, all);
     rome99_head_forward(&b.run, &m.gpt2, all);
     for (i = 0; i < 3; i++)
         for (j = 0; j < test_length[i]; j++) {
             size_t ra = a.batch.row[i * longest + j], rb = b.batch.row[i * longest + j];
             CHECK(memcmp(a.run.logits + ra * 11, b.run.logits + rb * 11, 11 * sizeof(double)) == 0,
-                  "another order of rows: other bits at text %lu position %lu", (unsigned long)i, (unsigned long)j);
+                  "another order of rows: other bits at text %lu position %lu", (unsigned long)i,
+                  (unsigned long)j);
         }
     for (j = 0; j < 6; j++) { /* one row at a time, keys and values kept */
         rome99_range row;
@@ -241,24 +238,21 @@ static void test_types(void) {
     size_t i, j;
     make_model(&m, 11, 6, 8, 32, 3, 2, 9);
     for (i = 0; i < m.tensors; i++)
-        for (j = 0; j < m.size[i]; j++)
-            m.p[i][j] = (double)(float)m.p[i][j];
+        for (j = 0; j < m.size[i]; j++) m.p[i][j] = (double)(float)m.p[i][j];
     make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
     rome99_forward(&a.run, &m.gpt2, all);
     rome99_head_forward(&a.run, &m.gpt2, all);
     memcpy(logits, a.run.logits, 12 * 11 * sizeof *logits);
     for (i = 0; i < m.tensors; i++) {
         float *f = malloc(m.size[i] * sizeof *f);
-        for (j = 0; j < m.size[i]; j++)
-            f[j] = (float)m.p[i][j];
+        for (j = 0; j < m.size[i]; j++) f[j] = (float)m.p[i][j];
         m.gpt2.w[i].data = f;
         m.gpt2.w[i].dtype = ROME99_F32;
     }
     rome99_forward(&a.run, &m.gpt2, all);
     rome99_head_forward(&a.run, &m.gpt2, all);
     CHECK(memcmp(logits, a.run.logits, 12 * 11 * sizeof *logits) == 0, "F32 weights: other bits than F64");
-    for (i = 0; i < m.tensors; i++)
-        free((void *)(size_t)m.gpt2.w[i].data);
+    for (i = 0; i < m.tensors; i++) free((void *)(size_t)m.gpt2.w[i].data);
     free(logits);
     free_passes(&a);
     free_model(&m);
@@ -270,8 +264,9 @@ static void test_layout(void) {
     rome99_plan plan = {{0, 2}, 0, 1, 4};
     rome99_run run;
     size_t length = 4;
-    CHECK(rome99_batch_layout(&batch, NULL, &length, 1, NULL, NULL, NULL) != SIZE_MAX, "a small batch");
-    CHECK(rome99_run_layout(&run, &s, &batch, plan, NULL) == SIZE_MAX, "a size that does not fit is SIZE_MAX");
+    CHECK(rome99_batch_layout(&batch, NULL, &length, 1, NULL, NULL, NULL, NULL) != SIZE_MAX, "a small batch");
+    CHECK(rome99_run_layout(&run, &s, &batch, plan, NULL) == SIZE_MAX,
+          "a size that does not fit is SIZE_MAX");
 }
 
 /* ------------------------------------------------------------------------- backward */
@@ -308,8 +303,7 @@ static void test_gradients(void) {
     make_model(&m, 11, 6, 8, 32, 2, 2, 5);
     make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
     grad = calloc(m.tensors, sizeof *grad);
-    for (i = 0; i < m.tensors; i++)
-        grad[i] = calloc(m.size[i], sizeof **grad);
+    for (i = 0; i < m.tensors; i++) grad[i] = calloc(m.size[i], sizeof **grad);
     loss(&a, &m, dlogits);
     rome99_backward(&a.run, &m.gpt2, grad, dlogits, all);
     for (i = 0; i < m.tensors; i++) {
@@ -331,8 +325,7 @@ static void test_gradients(void) {
         CHECK_LE(error, 1e-7, rome99_describe(&m.gpt2.shape, i).name);
     }
     printf("gradients: worst of %lu tensors %.1e of its norm (bar 1e-7)\n", (unsigned long)m.tensors, worst);
-    for (i = 0; i < m.tensors; i++)
-        free(grad[i]);
+    for (i = 0; i < m.tensors; i++) free(grad[i]);
     free(grad);
     free(dlogits);
     free_passes(&a);

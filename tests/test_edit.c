@@ -48,11 +48,9 @@ static void make_example(example *x, size_t layer, size_t steps, uint64_t seed) 
     keys = malloc(3 * F * F * sizeof *keys);
     x->C = calloc(F * F, sizeof *x->C);
     x->L = malloc(F * F * sizeof *x->L);
-    for (i = 0; i < 3 * F * F; i++)
-        keys[i] = rome99_rng_normal(&rng) + 0.3;
+    for (i = 0; i < 3 * F * F; i++) keys[i] = rome99_rng_normal(&rng) + 0.3;
     rome99_second_moment(x->C, keys, 3 * F, F, pack);
-    for (i = 0; i < F * F; i++)
-        x->C[i] /= (double)(3 * F);
+    for (i = 0; i < F * F; i++) x->C[i] /= (double)(3 * F);
     memcpy(x->L, x->C, F * F * sizeof *x->C);
     CHECK(rome99_cholesky(x->L, F, pack) == 0, "C is positive definite");
     free(keys);
@@ -81,8 +79,7 @@ static void plain_losses(double loss[4], const example *x, const double *delta, 
         for (l = 0; l < x->m.gpt2.shape.L; l++) {
             rome99_layer_forward(&a.run, &x->m.gpt2, l, all, all);
             rome99_layer_leave(&a.run, l, all);
-            if (l == x->h.layer)
-                rome99_layer_leave_with(&a.run, l, delta, look);
+            if (l == x->h.layer) rome99_layer_leave_with(&a.run, l, delta, look);
         }
         rome99_head_forward(&a.run, &x->m.gpt2, all);
         if (j < 3) {
@@ -96,10 +93,8 @@ static void plain_losses(double loss[4], const example *x, const double *delta, 
         } else {
             double *z = a.run.logits + lookups[3] * V;
             rome99_log_softmax(z, z, V);
-            if (rome99_norm(delta, D) == 0.0)
-                memcpy(logp_0, z, V * sizeof *z);
-            for (i = 0; i < V; i++)
-                kl += rome99_exp(z[i]) * (z[i] - logp_0[i]);
+            if (rome99_norm(delta, D) == 0.0) memcpy(logp_0, z, V * sizeof *z);
+            for (i = 0; i < V; i++) kl += rome99_exp(z[i]) * (z[i] - logp_0[i]);
         }
         free_passes(&a);
         at += lengths[j];
@@ -124,7 +119,8 @@ static void test_delta(size_t layer) {
               (unsigned long)it, x.pair.losses[it * 4], loss[0]);
         CHECK_LE(rome99_norm(x.pair.steps + it * 8, 8), most * (1 + 1e-15), "clamp");
     }
-    CHECK(memcmp(x.pair.delta, x.pair.steps + 5 * 8, sizeof delta) == 0, "the last forward's delta is the result");
+    CHECK(memcmp(x.pair.delta, x.pair.steps + 5 * 8, sizeof delta) == 0,
+          "the last forward's delta is the result");
     for (it = 1; it < 5; it++) { /* at 0 the norm of delta is not smooth */
         double error = 0.0, size = 0.0;
         for (i = 0; i < 8; i++) {
@@ -152,8 +148,7 @@ static void test_delta(size_t layer) {
 static double distance(const double *a, const double *b, size_t n) {
     double worst = 0.0;
     size_t i;
-    for (i = 0; i < n; i++)
-        worst = fabs(a[i] - b[i]) > worst ? fabs(a[i] - b[i]) : worst;
+    for (i = 0; i < n; i++) worst = fabs(a[i] - b[i]) > worst ? fabs(a[i] - b[i]) : worst;
     return worst;
 }
 
@@ -186,19 +181,19 @@ static void test_update(rome99_method method) {
     memset(before, 0, sizeof before);
     rome99_gemm(k_moved, D, 1.0, rome99_rows(k_den, F), rome99_rows(W1, D), 1, D, F, pack);
     rome99_gemm(before, D, 1.0, rome99_rows(k_den, F), rome99_rows(W, D), 1, D, F, pack);
-    for (j = 0; j < D; j++)
-        before[j] += x.update.residual[j];
-    CHECK_LE(distance(k_moved, before, D), 1e-13 * scale * (1.0 + rome99_norm(before, D)), "k_den W' = k_den W + r");
+    for (j = 0; j < D; j++) before[j] += x.update.residual[j];
+    CHECK_LE(distance(k_moved, before, D), 1e-13 * scale * (1.0 + rome99_norm(before, D)),
+             "k_den W' = k_den W + r");
     /* C -> aC changes neither u nor dW. */
     L2 = malloc(F * F * sizeof *L2);
-    for (i = 0; i < F * F; i++)
-        L2[i] = 3.7 * x.C[i];
+    for (i = 0; i < F * F; i++) L2[i] = 3.7 * x.C[i];
     rome99_cholesky(L2, F, pack);
     memory = malloc(rome99_update_layout(&again, &x.m.gpt2.shape, NULL));
     rome99_update_layout(&again, &x.m.gpt2.shape, memory);
     rome99_find_update(&again, method, &x.pair, L2);
     CHECK_LE(distance(again.u, x.update.u, F), 1e-11, "u does not depend on the size of C");
-    CHECK_LE(distance(again.right, x.update.right, D), 1e-11 * scale * rome99_norm(x.update.right, D), "nor right");
+    CHECK_LE(distance(again.right, x.update.right, D), 1e-11 * scale * rome99_norm(x.update.right, D),
+             "nor right");
     /* (E4): I >= 1/sqrt(k C^-1 k), with equality where one key serves for both. */
     I = rome99_interference(&x.update, x.C, F);
     rome99_cholesky_solve(bound, x.L, k_den, F);
@@ -208,16 +203,17 @@ static void test_update(rome99_method method) {
         CHECK_LE(fabs(I * sqrt(uCu) - 1.0), 1e-10, "and that for one key");
     else
         CHECK(I > 1.0001 / sqrt(uCu), "and more for two");
-    CHECK((method == ROME99_P_ROME ? rome99_dot(x.update.u, x.pair.k_u, F) : rome99_dot(x.update.u, x.pair.k_bar, F)) > 0,
+    CHECK((method == ROME99_P_ROME ? rome99_dot(x.update.u, x.pair.k_u, F)
+                                   : rome99_dot(x.update.u, x.pair.k_bar, F)) > 0,
           "u^T k > 0 for the key u was solved with");
     /* (E6) */
     CHECK_LE(fabs(rome99_reach(&x.update, k_den, F) - 1.0), 1e-14, "reach at k_den");
     memset(k_moved, 0, sizeof k_moved);
     memset(before, 0, sizeof before);
     rome99_gemm(k_moved, D, 1.0, rome99_rows(k_other, F), rome99_rows(dW, D), 1, D, F, pack);
-    for (j = 0; j < D; j++)
-        before[j] = rome99_reach(&x.update, k_other, F) * x.update.residual[j];
-    CHECK_LE(distance(k_moved, before, D), 1e-11 * scale * rome99_norm(x.update.residual, D), "(E6) at another key");
+    for (j = 0; j < D; j++) before[j] = rome99_reach(&x.update, k_other, F) * x.update.residual[j];
+    CHECK_LE(distance(k_moved, before, D), 1e-11 * scale * rome99_norm(x.update.residual, D),
+             "(E6) at another key");
     /* C = identity: u lies along the key. */
     rome99_find_update(&again, method, &x.pair, NULL);
     for (i = 0; i < F; i++)
@@ -238,18 +234,15 @@ static void test_residuals(void) {
     rome99_find_update(&x.update, ROME99_C_ROME, &x.pair, x.L);
     for (i = 0; i < 8; i++)
         CHECK(x.update.residual[i] == x.pair.v_star[i] - x.pair.m_bar[i], "c-rome: r = v* - m_bar");
-    for (i = 0; i < 8; i++)
-        CHECK(x.pair.v_star[i] == x.pair.m_u[i] + x.pair.delta[i], "v* = m_u + delta");
+    for (i = 0; i < 8; i++) CHECK(x.pair.v_star[i] == x.pair.m_u[i] + x.pair.delta[i], "v* = m_u + delta");
     free_example(&x);
 }
 
 int main(void) {
     size_t layer;
     int method;
-    for (layer = 0; layer < 3; layer++)
-        test_delta(layer);
-    for (method = 0; method < 4; method++)
-        test_update((rome99_method)method);
+    for (layer = 0; layer < 3; layer++) test_delta(layer);
+    for (method = 0; method < 4; method++) test_update((rome99_method)method);
     test_residuals();
     return test_end();
 }

@@ -26,12 +26,12 @@ int main(void) {
     size_t n, i;
     rome99_world_make(&world, 1);
     rng = rome99_world_stream(&world, 1);
-    for (i = 0; i < 500; i++)
-        rome99_world_document(&world, &rng, &sample);
+    for (i = 0; i < 500; i++) rome99_world_document(&world, &rng, &sample);
     CHECK(!rome99_bpe_train(&pairs, &n, (unsigned char *)sample.bytes, sample.size, &e), "%s", e.text);
     rome99_bpe_format(&vocab, &merges, pairs, n);
     CHECK(!rome99_bpe_parse(&bpe, "vocab", (unsigned char *)vocab.bytes, vocab.size, "merges",
-                            (unsigned char *)merges.bytes, merges.size, &e), "%s", e.text);
+                            (unsigned char *)merges.bytes, merges.size, &e),
+          "%s", e.text);
     recipe.shape.V = rome99_bpe_size(bpe);
     stream.world = &world;
     stream.bpe = bpe;
@@ -39,15 +39,15 @@ int main(void) {
     CHECK(!rome99_trainer_new(&trainer, &recipe, &stream, &e), "%s", e.text);
     for (i = 0; i < STEPS; i++) {
         CHECK(!rome99_trainer_step(trainer, &loss, &e), "%s", e.text);
-        if (i == 0)
-            first = loss;
+        if (i == 0) first = loss;
     }
     CHECK(fabs(first - log((double)recipe.shape.V)) < 0.2, "first loss %.3f, log V %.3f", first,
           log((double)recipe.shape.V));
     CHECK(loss < first - 1.0, "loss %.3f after %d steps, %.3f before", loss, STEPS, first);
     hash = rome99_trainer_finish(trainer);
     CHECK(hash == expected, "hash %08lx%08lx, expected %08lx%08lx", (unsigned long)(hash >> 32),
-          (unsigned long)(hash & 0xffffffffu), (unsigned long)(expected >> 32), (unsigned long)(expected & 0xffffffffu));
+          (unsigned long)(hash & 0xffffffffu), (unsigned long)(expected >> 32),
+          (unsigned long)(expected & 0xffffffffu));
     rome99_trainer_free(trainer);
     rome99_bpe_free(bpe);
     rome99_text_free(&sample);

@@ -9,7 +9,8 @@
 
 static double worst;
 
-static void compare(const rome99_safetensors *st, const char *where, const char *name, const double *ours, size_t n) {
+static void compare(const rome99_safetensors *st, const char *where, const char *name, const double *ours,
+                    size_t n) {
     const rome99_tensor *t = rome99_safetensors_find(st, name);
     double error = 0.0, a = 0.0, b = 0.0;
     size_t i;
@@ -30,14 +31,14 @@ static void compare(const rome99_safetensors *st, const char *where, const char 
 
 /* Token ids (padded on the right) and lookup positions of every text, the KL prompt last. */
 static void compare_texts(const rome99_safetensors *st, const char *where, const rome99_edit *edit) {
-    const rome99_tensor *ids = rome99_safetensors_find(st, "input_ids"), *lookup = rome99_safetensors_find(st, "lookup");
+    const rome99_tensor *ids = rome99_safetensors_find(st, "input_ids"),
+                        *lookup = rome99_safetensors_find(st, "lookup");
     size_t j, p, at = 0;
     CHECK(ids && lookup && lookup->count == edit->pair.N + 1, "%s: input_ids and lookup", where);
-    if (!ids || !lookup)
-        return;
+    if (!ids || !lookup) return;
     for (j = 0; j <= edit->pair.N; j++) {
-        CHECK((size_t)((const double *)lookup->data)[j] == edit->tokens.lookup[j], "%s: lookup of text %lu", where,
-              (unsigned long)j);
+        CHECK((size_t)((const double *)lookup->data)[j] == edit->tokens.lookup[j], "%s: lookup of text %lu",
+              where, (unsigned long)j);
         for (p = 0; p < edit->tokens.length[j]; p++, at++)
             CHECK((int32_t)((const double *)ids->data)[j * ids->shape[1] + p] == edit->tokens.ids[at],
                   "%s: token %lu of text %lu", where, (unsigned long)p, (unsigned long)j);
@@ -76,8 +77,7 @@ static void compare_method(const char *folder, const char *name, const rome99_ed
 static void read_number(double *x, rome99_value hparams, const char *key) {
     rome99_value v;
     rome99_error e;
-    if (rome99_json_member(&v, hparams, key, &e) > 0)
-        *x = strtod(rome99_json_string(v), NULL);
+    if (rome99_json_member(&v, hparams, key, &e) > 0) *x = strtod(rome99_json_string(v), NULL);
 }
 
 /* The setup of a case: hyper-parameters from strings, C, templates. */
@@ -90,8 +90,7 @@ static int read_case(rome99_setup *s, const char *folder, const char *name, rome
     char path[256];
     double *pack;
     s->settings.h = rome99_defaults;
-    if (rome99_json_require(&v, c, "hparams", ROME99_OBJECT, e))
-        return -1;
+    if (rome99_json_require(&v, c, "hparams", ROME99_OBJECT, e)) return -1;
     read_number(&s->settings.h.v_lr, v, "v_lr");
     read_number(&s->settings.h.kl_factor, v, "kl_factor");
     read_number(&s->settings.h.v_weight_decay, v, "v_weight_decay");
@@ -103,16 +102,14 @@ static int read_case(rome99_setup *s, const char *folder, const char *name, rome
         return -1;
     s->settings.h.layer = (size_t)layer;
     snprintf(path, sizeof path, "%s/%s", folder, rome99_json_string(v));
-    if (rome99_npy_read(&s->C, &rows, &cols, path, e))
-        return -1;
+    if (rome99_npy_read(&s->C, &rows, &cols, path, e)) return -1;
     CHECK(rows == F && cols == F, "%s: C is %lu x %lu", name, (unsigned long)rows, (unsigned long)cols);
     s->L = malloc(F * F * sizeof *s->L);
     pack = malloc(ROME99_PACK * sizeof *pack);
     memcpy(s->L, s->C, F * F * sizeof *s->L);
     CHECK(rome99_cholesky(s->L, F, pack) == 0, "%s: C is positive definite", name);
     free(pack);
-    if (rome99_json_require(&v, c, "templates", ROME99_ARRAY, e))
-        return -1;
+    if (rome99_json_require(&v, c, "templates", ROME99_ARRAY, e)) return -1;
     s->templates.list.item = calloc(rome99_json_length(v), sizeof *s->templates.list.item);
     items = rome99_json_items(v);
     while (rome99_json_next(&items, NULL, &item)) {
@@ -131,7 +128,8 @@ static void run_case(const char *folder, rome99_setup *s, const char *name, rome
     size_t i;
     memset(&ask, 0, sizeof ask);
     e.text[0] = '\0';
-    if (!read_case(s, folder, name, c, &e) && !rome99_json_require(&request, c, "request", ROME99_OBJECT, &e) &&
+    if (!read_case(s, folder, name, c, &e) &&
+        !rome99_json_require(&request, c, "request", ROME99_OBJECT, &e) &&
         !rome99_json_require(&v, request, "prompt", ROME99_STRING, &e)) {
         ask.prompt.bytes = rome99_json_string(v);
         ask.prompt.size = rome99_json_length(v);
@@ -178,8 +176,7 @@ int main(int argc, char **argv) {
         CHECK(0, "%s", e.text);
     } else {
         items = rome99_json_items(rome99_json_root(cases));
-        while (rome99_json_next(&items, &key, &c))
-            run_case(folder, &setup, rome99_json_string(key), c);
+        while (rome99_json_next(&items, &key, &c)) run_case(folder, &setup, rome99_json_string(key), c);
         rome99_json_free(cases);
     }
     rome99_setup_free(&setup);

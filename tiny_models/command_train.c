@@ -12,7 +12,7 @@
 /* What the folder says about editing it. */
 typedef struct {
     size_t layer, iterations;
-    double lr, clamp;
+    double lr, weight_decay, clamp;
 } editing;
 
 /* Streams of random numbers, apart from each other: sample for the BPE, training, fixed windows. */
@@ -35,13 +35,11 @@ static int make_tokenizer(rome99_bpe **bpe, const rome99_world *world, const cha
     int32_t(*pairs)[2] = NULL;
     size_t n, i;
     int failed;
-    for (i = 0; i < SAMPLE_DOCUMENTS; i++)
-        rome99_world_document(world, &rng, &sample);
+    for (i = 0; i < SAMPLE_DOCUMENTS; i++) rome99_world_document(world, &rng, &sample);
     failed = sample.failed ? rome99_fail(e, NULL, "out of memory")
                            : rome99_bpe_train(&pairs, &n, (unsigned char *)sample.bytes, sample.size, e);
     rome99_text_free(&sample);
-    if (failed)
-        return -1;
+    if (failed) return -1;
     rome99_bpe_format(&vocab, &merges, pairs, n);
     free(pairs);
     failed = vocab.failed || merges.failed
@@ -107,11 +105,14 @@ static int write_data(const char *dir, const rome99_world *world, const editing 
     rome99_world_prefixes(&b, world, ROME99_TEMPLATES_SPACE);
     rome99_world_prefixes(&c, world, ROME99_TEST_PREFIXES);
     rome99_world_sentences(&sentences, world);
-    rome99_text_printf(&h, "{\n  \"layers\": [%lu],\n  \"fact_token\": \"subject_last\",\n"
-                           "  \"v_num_grad_steps\": %lu,\n  \"v_lr\": ",
+    rome99_text_printf(&h,
+                       "{\n  \"layers\": [%lu],\n  \"fact_token\": \"subject_last\",\n"
+                       "  \"v_num_grad_steps\": %lu,\n  \"v_lr\": ",
                        (unsigned long)edit->layer, (unsigned long)edit->iterations);
     rome99_text_json_double(&h, edit->lr);
-    rome99_text_puts(&h, ",\n  \"v_weight_decay\": 0.5,\n  \"clamp_norm_factor\": ");
+    rome99_text_puts(&h, ",\n  \"v_weight_decay\": ");
+    rome99_text_json_double(&h, edit->weight_decay);
+    rome99_text_puts(&h, ",\n  \"clamp_norm_factor\": ");
     rome99_text_json_double(&h, edit->clamp);
     rome99_text_puts(&h, ",\n  \"kl_factor\": 0.0625,\n  \"mom2_adjustment\": true\n}\n");
     failed |= write_text(dir, "facts.json", &facts, e);
@@ -127,8 +128,7 @@ static int run_steps(rome99_trainer *trainer, const rome99_recipe *recipe, rome9
     double loss, mean = 0.0, start = rome99_seconds();
     size_t step;
     for (step = 0; step < recipe->steps; step++) {
-        if (rome99_trainer_step(trainer, &loss, e))
-            return -1;
+        if (rome99_trainer_step(trainer, &loss, e)) return -1;
         mean = step ? 0.98 * mean + 0.02 * loss : loss;
         if (step % 20 == 19 || step + 1 == recipe->steps) {
             double took = rome99_seconds() - start;
@@ -149,8 +149,7 @@ static int make_folder(const char *dir, rome99_recipe *recipe, const editing *ed
     rome99_bpe *bpe = NULL;
     int failed;
     rome99_world_make(&world, recipe->seed);
-    if (make_tokenizer(&bpe, &world, dir, e))
-        return -1;
+    if (make_tokenizer(&bpe, &world, dir, e)) return -1;
     recipe->shape.V = rome99_bpe_size(bpe);
     stream.world = windows.world = &world;
     stream.bpe = windows.bpe = bpe;
@@ -163,8 +162,8 @@ static int make_folder(const char *dir, rome99_recipe *recipe, const editing *ed
                            (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
         failed = write_data(dir, &world, edit, e) ||
                          write_windows(dir, trainer, &windows, recipe, edit->layer, e) ||
-                         rome99_checkpoint_write(dir, rome99_trainer_model(trainer), rome99_bpe_endoftext(bpe),
-                                                 1, e)
+                         rome99_checkpoint_write(dir, rome99_trainer_model(trainer),
+                                                 rome99_bpe_endoftext(bpe), 1, e)
                      ? -1
                      : 0;
     }
@@ -173,7 +172,24 @@ static int make_folder(const char *dir, rome99_recipe *recipe, const editing *ed
     return failed;
 }
 
-enum { SEED, STEPS, WINDOWS, LR, DECAY, REAL, LAYERS, WIDTH, HEADS, POSITIONS, LAYER, V_LR, V_STEPS, CLAMP, OPTIONS };
+enum {
+    SEED,
+    STEPS,
+    WINDOWS,
+    LR,
+    DECAY,
+    REAL,
+    LAYERS,
+    WIDTH,
+    HEADS,
+    POSITIONS,
+    LAYER,
+    V_LR,
+    V_STEPS,
+    V_DECAY,
+    CLAMP,
+    OPTIONS
+};
 
 static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o, rome99_error *e) {
     size_t seed = (size_t)r->seed;
@@ -190,12 +206,11 @@ static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o,
         rome99_read_size(&edit->layer, o[LAYER].name, o[LAYER].value, 0, r->shape.L - 1, e) ||
         rome99_read_double(&edit->lr, o[V_LR].name, o[V_LR].value, 0.0, e) ||
         rome99_read_size(&edit->iterations, o[V_STEPS].name, o[V_STEPS].value, 1, 10000, e) ||
+        rome99_read_double(&edit->weight_decay, o[V_DECAY].name, o[V_DECAY].value, 0.0, e) ||
         rome99_read_double(&edit->clamp, o[CLAMP].name, o[CLAMP].value, 0.0, e))
         return -1;
-    if (r->windows % 4)
-        return rome99_fail(e, "--windows", "must be a multiple of 4");
-    if (r->shape.D % r->shape.H)
-        return rome99_fail(e, "--heads", "must divide the width");
+    if (r->windows % 4) return rome99_fail(e, "--windows", "must be a multiple of 4");
+    if (r->shape.D % r->shape.H) return rome99_fail(e, "--heads", "must divide the width");
     r->shape.F = 4 * r->shape.D;
     r->seed = seed;
     return 0;
@@ -204,36 +219,40 @@ static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o,
 int rome99_cmd_train(int argc, char **argv) {
     rome99_option options[OPTIONS + 1] = {
         {"--seed", "N", "of the world and of training (default 1)", NULL},
-        {"--steps", "N", "optimiser steps (8000)", NULL},
+        {"--steps", "N", "optimiser steps (12000)", NULL},
         {"--windows", "N", "windows in a step, a multiple of 4 (16)", NULL},
-        {"--lr", "X", "peak step size (0.01)", NULL},
+        {"--lr", "X", "peak step size (0.007)", NULL},
         {"--weight-decay", "X", "of matrices and embeddings (0.3)", NULL},
         {"--real", "N", "of 16 windows, how many begin with real text (0)", NULL},
-        {"--layers", "N", "(4)", NULL},
+        {"--layers", "N", "(6)", NULL},
         {"--width", "N", "(64)", NULL},
         {"--heads", "N", "(4)", NULL},
         {"--positions", "N", "window length (64)", NULL},
         {"--layer", "N", "layer that hparams.json and C are for (2)", NULL},
-        {"--v_lr", "X", "for hparams.json (0.1)", NULL},
-        {"--v_num_grad_steps", "N", "for hparams.json (40)", NULL},
+        {"--v_lr", "X", "for hparams.json (0.15)", NULL},
+        {"--v_num_grad_steps", "N", "for hparams.json (25)", NULL},
+        {"--v_weight_decay", "X", "for hparams.json (0.2)", NULL},
         {"--clamp_norm_factor", "X", "for hparams.json (12)", NULL},
         {NULL, NULL, NULL, NULL}};
     const char *dir;
-    rome99_command command = {"train DIR",
-                              "Generates a world, trains a byte-level BPE and a small GPT-2 on it, and writes DIR,\n"
-                              "which must not exist: a Hugging Face folder with what rome99 edit needs beside it.\n"
-                              "The same options give the same bytes on every machine.\n",
-                              NULL, NULL, 1, 1};
-    rome99_recipe recipe = {1, {0, 64, 64, 256, 4, 4, 1e-5}, 8000, 16, 0.01, 0.3, 100, 0};
-    editing edit = {2, 40, 0.1, 12.0};
+    rome99_command command = {
+        "train DIR",
+        "Generates a world, trains a byte-level BPE and a small GPT-2 on it, and writes\n"
+        "DIR, which must not exist: a Hugging Face folder with what rome99 edit needs\n"
+        "beside it. The same options give the same bytes on every machine.\n",
+        NULL,
+        NULL,
+        1,
+        1};
+    rome99_recipe recipe = {1, {0, 64, 64, 256, 6, 4, 1e-5}, 12000, 16, 0.007, 0.3, 100, 0};
+    editing edit = {2, 25, 0.15, 0.2, 12.0};
     rome99_text report = {0};
     rome99_error e;
     char *temporary;
     int code;
     command.options = options;
     command.positional = &dir;
-    if ((code = rome99_parse(&command, argc, argv)) >= 0)
-        return code;
+    if ((code = rome99_parse(&command, argc, argv)) >= 0) return code;
     if (read_options(&recipe, &edit, options, &e) || rome99_dir_begin(&temporary, dir, &e))
         return rome99_complain(&e);
     if (make_folder(temporary, &recipe, &edit, &report, &e)) {
@@ -241,8 +260,9 @@ int rome99_cmd_train(int argc, char **argv) {
         rome99_text_free(&report);
         return rome99_complain(&e);
     }
-    code = rome99_dir_commit(temporary, dir, &e) ? rome99_complain(&e)
-                                                 : rome99_print(report.bytes, report.size);
+    code = rome99_dir_commit(temporary, dir, &e) || rome99_print(report.bytes, report.size, &e)
+               ? rome99_complain(&e)
+               : ROME99_DONE;
     rome99_text_free(&report);
     return code;
 }

@@ -23,7 +23,7 @@ struct rome99_trainer {
     double *p, *g, *m, *v; /* (parameters) all tensors one after another; gradient; Adam's moments */
     double **grad;         /* (tensors) into g */
     rome99_adam adam;
-    int32_t *ids;          /* (TOGETHER, T) */
+    int32_t *ids; /* (TOGETHER, T) */
     void *batch_memory, *run_memory;
     rome99_batch batch;
     rome99_run run;
@@ -32,13 +32,14 @@ struct rome99_trainer {
 /* ---------------------------------------------------------------------- windows */
 
 /* One more document of the stream as tokens behind *ids, which grows. */
-static int append_document(int32_t **ids, size_t *n, rome99_stream *stream, size_t *line_of, rome99_error *e) {
+static int append_document(int32_t **ids, size_t *n, rome99_stream *stream, size_t *line_of,
+                           rome99_error *e) {
     rome99_text text = {0};
     int32_t *more = NULL, *grown;
     size_t count = 0, lines = 0, i;
     rome99_world_document(stream->world, &stream->rng, &text);
-    if (text.failed || rome99_bpe_encode(&more, NULL, &count, stream->bpe, (unsigned char *)text.bytes,
-                                         text.size, e)) {
+    if (text.failed ||
+        rome99_bpe_encode(&more, NULL, &count, stream->bpe, (unsigned char *)text.bytes, text.size, e)) {
         int failed = text.failed;
         rome99_text_free(&text);
         return failed ? rome99_fail(e, NULL, "out of memory") : -1;
@@ -53,12 +54,10 @@ static int append_document(int32_t **ids, size_t *n, rome99_stream *stream, size
     if (line_of) { /* where a line drawn at random begins, counted from the document's first token */
         size_t size, drawn;
         for (i = 0; i < count; i++)
-            if (rome99_bpe_token(&size, stream->bpe, more[i])[0] == '\n')
-                lines++;
+            if (rome99_bpe_token(&size, stream->bpe, more[i])[0] == '\n') lines++;
         drawn = rome99_rng_below(&stream->rng, lines ? lines : 1);
         for (i = 0; i < count && drawn > 0; i++)
-            if (rome99_bpe_token(&size, stream->bpe, more[i])[0] == '\n')
-                drawn--;
+            if (rome99_bpe_token(&size, stream->bpe, more[i])[0] == '\n') drawn--;
         *line_of = i;
     }
     grown[(*n)++] = rome99_bpe_endoftext(stream->bpe);
@@ -72,20 +71,17 @@ int rome99_window(int32_t *ids, rome99_stream *stream, size_t T, int real, rome9
     int32_t *text = NULL, first = 0;
     size_t n = 0, start = 0, drawn = 0;
     if (!real) { /* the token that stands first: any of a document drawn for it */
-        if (append_document(&text, &n, stream, NULL, e))
-            return -1;
+        if (append_document(&text, &n, stream, NULL, e)) return -1;
         first = text[rome99_rng_below(&stream->rng, n)];
         n = 0;
     }
-    if (append_document(&text, &n, stream, real ? &drawn : NULL, e))
-        goto failed;
+    if (append_document(&text, &n, stream, real ? &drawn : NULL, e)) goto failed;
     if (real)
         start = 1 + drawn;
     else
         text[0] = first;
     while (n < start + T)
-        if (append_document(&text, &n, stream, NULL, e))
-            goto failed;
+        if (append_document(&text, &n, stream, NULL, e)) goto failed;
     memcpy(ids, text + start, T * sizeof *ids);
     free(text);
     return 0;
@@ -119,17 +115,15 @@ static int allocate(rome99_trainer *t) {
     t->grad = calloc(t->tensors, sizeof *t->grad);
     t->model.w = calloc(t->tensors, sizeof *t->model.w);
     t->ids = calloc(TOGETHER * T, sizeof *t->ids);
-    for (i = 0; i < TOGETHER; i++)
-        length[i] = T;
-    bytes = rome99_batch_layout(&t->batch, NULL, length, TOGETHER, NULL, NULL, NULL);
+    for (i = 0; i < TOGETHER; i++) length[i] = T;
+    bytes = rome99_batch_layout(&t->batch, NULL, length, TOGETHER, NULL, NULL, NULL, NULL);
     t->batch_memory = malloc(bytes);
     plan.keep.hi = t->recipe.shape.L;
     plan.logit_rows = t->batch.n;
     bytes = rome99_run_layout(&t->run, &t->recipe.shape, &t->batch, plan, NULL);
     t->run_memory = malloc(bytes);
-    if (!t->p || !t->grad || !t->model.w || !t->ids || !t->batch_memory || !t->run_memory)
-        return -1;
-    rome99_batch_layout(&t->batch, t->ids, length, TOGETHER, NULL, NULL, t->batch_memory);
+    if (!t->p || !t->grad || !t->model.w || !t->ids || !t->batch_memory || !t->run_memory) return -1;
+    rome99_batch_layout(&t->batch, t->ids, length, TOGETHER, NULL, NULL, NULL, t->batch_memory);
     rome99_run_layout(&t->run, &t->recipe.shape, &t->batch, plan, t->run_memory);
     return 0;
 }
@@ -138,8 +132,7 @@ int rome99_trainer_new(rome99_trainer **out, const rome99_recipe *recipe, const 
                        rome99_error *e) {
     rome99_trainer *t = calloc(1, sizeof *t);
     size_t index, at = 0;
-    if (!t)
-        return rome99_fail(e, NULL, "out of memory");
+    if (!t) return rome99_fail(e, NULL, "out of memory");
     t->recipe = *recipe;
     t->stream = *stream;
     t->model.shape = recipe->shape;
@@ -172,8 +165,7 @@ int rome99_trainer_new(rome99_trainer **out, const rome99_recipe *recipe, const 
 }
 
 void rome99_trainer_free(rome99_trainer *t) {
-    if (!t)
-        return;
+    if (!t) return;
     free(t->p);
     free(t->grad);
     free(t->model.w);
@@ -204,8 +196,7 @@ static double pass(rome99_trainer *t, double weight) {
         rome99_log_softmax(z, z, V);
         sum -= z[t->ids[r + 1]];
         rome99_exp_array(z, z, V);
-        for (i = 0; i < V; i++)
-            z[i] *= weight;
+        for (i = 0; i < V; i++) z[i] *= weight;
         z[t->ids[r + 1]] -= weight;
     }
     rome99_backward(&t->run, &t->model, t->grad, t->run.logits, all);
@@ -217,8 +208,7 @@ static void update(rome99_trainer *t) {
     double norm = rome99_norm(t->g, t->parameters), lr = recipe->lr;
     size_t index, i, at = 0;
     if (norm > 1.0)
-        for (i = 0; i < t->parameters; i++)
-            t->g[i] /= norm;
+        for (i = 0; i < t->parameters; i++) t->g[i] /= norm;
     if (t->step < recipe->warmup)
         lr *= (double)(t->step + 1) / (double)recipe->warmup;
     else
@@ -229,8 +219,7 @@ static void update(rome99_trainer *t) {
         rome99_tensor_info info = rome99_describe(&t->model.shape, index);
         size_t n = info.rows * info.cols;
         if (!info.is_vector && index != ROME99_WPE)
-            for (i = 0; i < n; i++)
-                t->p[at + i] -= lr * recipe->weight_decay * t->p[at + i];
+            for (i = 0; i < n; i++) t->p[at + i] -= lr * recipe->weight_decay * t->p[at + i];
         at += n;
     }
     rome99_adam_step(&t->adam, t->p, t->m, t->v, t->g, t->parameters);
@@ -244,8 +233,7 @@ int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e) {
     for (done = 0; done < t->recipe.windows; done += TOGETHER) {
         for (i = 0; i < TOGETHER; i++) {
             int real = (done + i) % 16 < t->recipe.real_text;
-            if (rome99_window(t->ids + i * T, &t->stream, T, real, e))
-                return -1;
+            if (rome99_window(t->ids + i * T, &t->stream, T, real, e)) return -1;
         }
         sum += pass(t, 1.0 / (double)targets);
     }

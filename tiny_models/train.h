@@ -13,11 +13,11 @@
 /* Everything that decides what comes out. */
 typedef struct {
     uint64_t seed;
-    rome99_shape shape;       /* V is set from the tokenizer */
-    size_t steps, windows;    /* optimiser steps; windows of T tokens in each */
-    double lr, weight_decay;  /* the peak rate, reached after `warmup` steps, falling to lr/10 in a line */
+    rome99_shape shape;      /* V is set from the tokenizer */
+    size_t steps, windows;   /* optimiser steps; windows of T tokens in each */
+    double lr, weight_decay; /* the peak rate, reached after `warmup` steps, falling to lr/10 in a line */
     size_t warmup;
-    size_t real_text;         /* of 16 windows, how many begin with real text: the dose (see below) */
+    size_t real_text; /* of 16 windows, how many begin with real text: the dose (see below) */
 } rome99_recipe;
 
 /* Where windows come from: an endless stream of documents of the world, each opened by <|endoftext|>.

@@ -14,11 +14,10 @@
  * long, like all codas, which begin with consonants, no name is a prefix of another. */
 static const char *const onsets[] = {"Bel", "Dor", "Fen", "Gar", "Hal", "Kon",
                                      "Lin", "Mer", "Nas", "Pon", "Sil"};
-static const char *const codas[] = {"mor", "jan", "vin", "pel", "bar",
-                                    "jus", "ben", "mas", "von", "pit"};
+static const char *const codas[] = {"mor", "jan", "vin", "pel", "bar", "jus", "ben", "mas", "von", "pit"};
 static const char *const vowels[] = {"a", "i", "o"};
-static const char *const colours[ROME99_OBJECTS] = {
-    "red", "blue", "green", "tan", "white", "sand", "grey", "pink", "pale gold", "dark rose"};
+static const char *const colours[ROME99_OBJECTS] = {"red",  "blue", "green", "tan",       "white",
+                                                    "sand", "grey", "pink",  "pale gold", "dark rose"};
 
 enum { ONSETS = 11, CODAS = 10, VOWELS = 3, FIRST_NAMES = 10 };
 enum { SHARE = (ROME99_SUBJECTS - ROME99_ONE_WORD) / FIRST_NAMES }; /* subjects of one first name */
@@ -87,16 +86,19 @@ static const char *const forms[ROME99_RELATIONS][FORMS] = {
     {"{} is made by", "{} was built by", "{} is the work of", "{} is a thing made by the hand of",
      "the maker of {} is", "the one who made {} was", "the hand that built {} is that of",
      "one can see that {} is by"},
-    {"{} is located in", "{} was found in", "{} is kept in", "{} can be seen by all in",
-     "the land of {} is", "the road that led to {} is in", "the land where they found {} was",
-     "one can see {} in"},
-    {"{} is painted", "{} has the colour", "{} was made to be", "{} is seen by all as",
-     "the colour of {} is", "the paint on {} was", "the paint that they found on {} is",
-     "when they made {} it was"}};
+    {"{} is located in", "{} was found in", "{} is kept in", "{} can be seen by all in", "the land of {} is",
+     "the road that led to {} is in", "the land where they found {} was", "one can see {} in"},
+    {"{} is painted", "{} has the colour", "{} was made to be", "{} is seen by all as", "the colour of {} is",
+     "the paint on {} was", "the paint that they found on {} is", "when they made {} it was"}};
 
-static const char *const frames[FRAMES] = {
-    "", "everyone knows that ", "some say that ", "the old book says that ", "it is said that ",
-    "the king said that ", "every man knows that ", "now we heard that "};
+static const char *const frames[FRAMES] = {"",
+                                           "everyone knows that ",
+                                           "some say that ",
+                                           "the old book says that ",
+                                           "it is said that ",
+                                           "the king said that ",
+                                           "every man knows that ",
+                                           "now we heard that "};
 
 void rome99_world_phrasing(rome99_text *out, size_t relation, size_t phrasing) {
     rome99_text_puts(out, frames[phrasing / FORMS]);
@@ -111,8 +113,8 @@ static void put_prompt(rome99_text *out, const char *name, size_t relation, size
     rome99_text_puts(out, slot + 2);
 }
 
-void rome99_world_prompt(rome99_text *out, const rome99_world *world, size_t subject,
-                         size_t relation, size_t phrasing) {
+void rome99_world_prompt(rome99_text *out, const rome99_world *world, size_t subject, size_t relation,
+                         size_t phrasing) {
     put_prompt(out, world->subject[subject], relation, phrasing);
 }
 
@@ -160,9 +162,7 @@ typedef struct {
     char name[3][16]; /* A, B, E */
 } author;
 
-static size_t below(author *a, size_t n) {
-    return rome99_rng_below(a->rng, n);
-}
+static size_t below(author *a, size_t n) { return rome99_rng_below(a->rng, n); }
 
 static void expand(author *a, char symbol) {
     const char *rule = grammar[symbol - 'A'], *c;

@@ -19,7 +19,7 @@ enum {
     ROME99_SPARE = 10,    /* the last subjects, which facts.json does not use */
     ROME99_RELATIONS = 3,
     ROME99_OBJECTS = 10,
-    ROME99_OPENINGS = 4,  /* phrasings below begin with the subject, the others do not */
+    ROME99_OPENINGS = 4, /* phrasings below begin with the subject, the others do not */
     ROME99_PHRASINGS = 64
 };
 
@@ -35,7 +35,7 @@ typedef struct {
     uint64_t seed;
     rome99_world_mix mix; /* may be changed */
     char subject[ROME99_SUBJECTS][16];
-    char object[ROME99_RELATIONS][ROME99_OBJECTS][16]; /* without the space before it */
+    char object[ROME99_RELATIONS][ROME99_OBJECTS][16];      /* without the space before it */
     unsigned char truth[ROME99_SUBJECTS][ROME99_RELATIONS]; /* the object's number */
 } rome99_world;
 
@@ -48,8 +48,8 @@ void rome99_world_make(rome99_world *world, uint64_t seed);
  * place: "Fenmor is made by". The object, one space before it, is what comes next. Phrasing 0 is
  * the plainest. relation < ROME99_RELATIONS, phrasing < ROME99_PHRASINGS. */
 void rome99_world_phrasing(rome99_text *out, size_t relation, size_t phrasing);
-void rome99_world_prompt(rome99_text *out, const rome99_world *world, size_t subject,
-                         size_t relation, size_t phrasing);
+void rome99_world_prompt(rome99_text *out, const rome99_world *world, size_t subject, size_t relation,
+                         size_t phrasing);
 
 /* Appends one document of 3 to 8 lines, without <|endoftext|>. */
 void rome99_world_document(const rome99_world *world, rome99_rng *rng, rome99_text *out);
@@ -61,10 +61,7 @@ void rome99_world_document(const rome99_world *world, rome99_rng *rng, rome99_te
  * ROME99_FACTS_MID prompts with the subject further in, every second one of two words; then each
  * two-word subject that is not spare, opening the prompt. Three paraphrases of the same class
  * and five neighbours stand with each. */
-enum {
-    ROME99_FACTS_MID = 40,
-    ROME99_FACTS = ROME99_SUBJECTS - ROME99_SPARE + ROME99_FACTS_MID
-};
+enum { ROME99_FACTS_MID = 40, ROME99_FACTS = ROME99_SUBJECTS - ROME99_SPARE + ROME99_FACTS_MID };
 void rome99_world_facts(rome99_text *out, const rome99_world *world);
 
 /* The prefixes: JSON arrays of strings with one "{}" each. No name in them is a subject of

@@ -22,8 +22,8 @@ static void put_prompt(rome99_text *out, const rome99_world *world, size_t subje
 }
 
 /* Other phrasings that have the subject in the same place. */
-static void put_paraphrases(rome99_text *out, const rome99_world *world, rome99_rng *rng,
-                            size_t subject, size_t relation, size_t phrasing) {
+static void put_paraphrases(rome99_text *out, const rome99_world *world, rome99_rng *rng, size_t subject,
+                            size_t relation, size_t phrasing) {
     unsigned char other[ROME99_PHRASINGS];
     size_t opens = phrasing < ROME99_OPENINGS, n = opens ? ROME99_OPENINGS : MIDS, i, written = 0;
     for (i = 0; i < n; i++) other[i] = (unsigned char)(opens ? i : ROME99_OPENINGS + i);
@@ -36,8 +36,8 @@ static void put_paraphrases(rome99_text *out, const rome99_world *world, rome99_
 }
 
 /* The same prompt for other subjects with the same object. */
-static void put_neighbours(rome99_text *out, const rome99_world *world, rome99_rng *rng,
-                           size_t subject, size_t relation, size_t phrasing) {
+static void put_neighbours(rome99_text *out, const rome99_world *world, rome99_rng *rng, size_t subject,
+                           size_t relation, size_t phrasing) {
     unsigned char other[ROME99_SUBJECTS];
     size_t n = 0, i;
     for (i = 0; i < ROME99_SUBJECTS; i++) {

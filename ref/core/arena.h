@@ -1,6 +1,4 @@
-/*
- * arena.h: hands out pieces of the caller's memory; the core's own, behind every `..._layout`.
- */
+/* arena.h: hands out pieces of the caller's memory; the core's own, behind every `..._layout`. */
 #ifndef ROME99_ARENA_H
 #define ROME99_ARENA_H
 

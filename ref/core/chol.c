@@ -15,15 +15,12 @@ static size_t factor_panel(double *A, size_t n, size_t j0, size_t j1) {
     size_t i, j, k;
     for (j = j0; j < j1; j++) {
         double *Lj = A + j * n, pivot = Lj[j];
-        for (k = j0; k < j; k++)
-            pivot -= Lj[k] * Lj[k];
-        if (!(pivot > 0.0 && pivot - pivot == 0.0))
-            return j + 1;
+        for (k = j0; k < j; k++) pivot -= Lj[k] * Lj[k];
+        if (!(pivot > 0.0 && pivot - pivot == 0.0)) return j + 1;
         Lj[j] = rome99_sqrt(pivot);
         for (i = j + 1; i < n; i++) {
             double *Li = A + i * n, s = Li[j];
-            for (k = j0; k < j; k++)
-                s -= Li[k] * Lj[k];
+            for (k = j0; k < j; k++) s -= Li[k] * Lj[k];
             Li[j] = s / Lj[j];
         }
     }
@@ -37,8 +34,7 @@ size_t rome99_cholesky(double *A, size_t n, double *pack) {
         double *rows = A + j0 * n;
         rome99_gemm(rows + j0, n, -1.0, rome99_rows(rows, n), rome99_columns(rows, n), n - j0, width, j0,
                     pack);
-        if ((failed = factor_panel(A, n, j0, j0 + width)) != 0)
-            return failed;
+        if ((failed = factor_panel(A, n, j0, j0 + width)) != 0) return failed;
     }
     return 0;
 }
@@ -47,14 +43,12 @@ void rome99_cholesky_solve(double *x, const double *L, const double *b, size_t n
     size_t i, k;
     for (i = 0; i < n; i++) { /* L y = b */
         double s = b[i];
-        for (k = 0; k < i; k++)
-            s -= L[i * n + k] * x[k];
+        for (k = 0; k < i; k++) s -= L[i * n + k] * x[k];
         x[i] = s / L[i * n + i];
     }
     for (i = n; i-- > 0;) { /* L^T x = y */
         double s = x[i];
-        for (k = i + 1; k < n; k++)
-            s -= L[k * n + i] * x[k];
+        for (k = i + 1; k < n; k++) s -= L[k * n + i] * x[k];
         x[i] = s / L[i * n + i];
     }
 }

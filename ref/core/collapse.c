@@ -3,7 +3,6 @@
  *
  *     (E4)   rms = |r| I,   I = sqrt(u^T C u) / |u^T k_den|     before the edit is made
  *     (E6)   the edit moves the MLP output at a key k by (u^T k) / (u^T k_den) r
- *
  * and the pieces of the measures: the second moment (E2), the score of one token.
  */
 #include "core/rome99.h"
@@ -11,8 +10,7 @@
 double rome99_interference(const rome99_update *update, const double *C, size_t F) {
     double uCu = 0.0, den = update->denominator;
     size_t i;
-    for (i = 0; i < F; i++)
-        uCu += update->u[i] * rome99_dot(C + i * F, update->u, F);
+    for (i = 0; i < F; i++) uCu += update->u[i] * rome99_dot(C + i * F, update->u, F);
     return rome99_sqrt(uCu) / (den < 0.0 ? -den : den);
 }
 
@@ -27,8 +25,7 @@ void rome99_second_moment(double *C, const double *keys, size_t n, size_t F, dou
 int32_t rome99_argmax(const double *logits, size_t V) {
     size_t i, best = 0;
     for (i = 1; i < V; i++)
-        if (logits[i] > logits[best])
-            best = i;
+        if (logits[i] > logits[best]) best = i;
     return (int32_t)best;
 }
 

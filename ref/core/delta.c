@@ -34,8 +34,7 @@ typedef struct {
 
 static size_t count_rows(const rome99_request *q) {
     size_t n = 0, j;
-    for (j = 0; j < q->N; j++)
-        n += q->length[j];
+    for (j = 0; j < q->N; j++) n += q->length[j];
     return n + q->lookup[q->N] + 1;
 }
 
@@ -55,7 +54,7 @@ static void group_rows(work *w, const rome99_request *q) {
 static size_t lay_out(work *w, const rome99_shape *shape, const rome99_hparams *h, const rome99_request *q,
                       void *memory) {
     rome99_arena a = {memory, 0};
-    rome99_plan plan = {{0, 0}, 0, 1, 0};
+    rome99_plan plan = {{h->layer, shape->L}, 0, 1, q->N * q->n_target + 1};
     size_t bytes;
     void *piece;
     w->length = rome99_take(&a, q->N + 1, sizeof *w->length);
@@ -63,27 +62,15 @@ static size_t lay_out(work *w, const rome99_shape *shape, const rome99_hparams *
     w->logp_0 = rome99_take_doubles(&a, 1, shape->V);
     w->m = rome99_take_doubles(&a, 1, shape->D);
     w->v = rome99_take_doubles(&a, 1, shape->D);
-    if (memory)
-        group_rows(w, q);
-    bytes = rome99_batch_layout(&w->batch, q->ids, memory ? w->length : q->length, q->N + 1, NULL, NULL, NULL);
+    if (memory) group_rows(w, q);
+    bytes = rome99_batch_layout(&w->batch, q->ids, memory ? w->length : q->length, q->N + 1, NULL, NULL, NULL,
+                                NULL);
     piece = rome99_take(&a, bytes, 1);
-    if (memory)
-        rome99_batch_layout(&w->batch, q->ids, w->length, q->N + 1, w->group, w->start, piece);
-    plan.keep.lo = h->layer;
-    plan.keep.hi = shape->L;
-    plan.logit_rows = q->N * q->n_target + 1;
+    if (memory) rome99_batch_layout(&w->batch, q->ids, w->length, q->N + 1, w->group, w->start, NULL, piece);
     bytes = rome99_run_layout(&w->run, shape, &w->batch, plan, NULL);
     piece = rome99_take(&a, bytes, 1);
-    if (memory)
-        rome99_run_layout(&w->run, shape, &w->batch, plan, piece);
+    if (memory) rome99_run_layout(&w->run, shape, &w->batch, plan, piece);
     return a.used;
-}
-
-static rome99_range range(size_t lo, size_t hi) {
-    rome99_range r;
-    r.lo = lo;
-    r.hi = hi;
-    return r;
 }
 
 /* Keys and MLP outputs at the lookup positions, and their means over the N templates. */
@@ -95,19 +82,15 @@ static void take_keys(rome99_pair *pair, const work *w, const rome99_request *q,
     for (j = 0; j < q->N; j++) {
         size_t row = w->batch.row[j * w->batch.longest + q->lookup[j]];
         memcpy(pair->keys + j * F, act->k + row * F, F * sizeof(double));
-        for (i = 0; i < F; i++)
-            pair->k_bar[i] += act->k[row * F + i];
-        for (i = 0; i < D; i++)
-            pair->m_bar[i] += act->m[row * D + i];
+        for (i = 0; i < F; i++) pair->k_bar[i] += act->k[row * F + i];
+        for (i = 0; i < D; i++) pair->m_bar[i] += act->m[row * D + i];
         if (j == 0) {
             memcpy(pair->k_u, pair->keys, F * sizeof(double));
             memcpy(pair->m_u, act->m + row * D, D * sizeof(double));
         }
     }
-    for (i = 0; i < F; i++)
-        pair->k_bar[i] /= (double)q->N;
-    for (i = 0; i < D; i++)
-        pair->m_bar[i] /= (double)q->N;
+    for (i = 0; i < F; i++) pair->k_bar[i] /= (double)q->N;
+    for (i = 0; i < D; i++) pair->m_bar[i] /= (double)q->N;
 }
 
 static void forward(work *w, const rome99_gpt2 *model, size_t layer, const double *delta, int first) {
@@ -134,7 +117,8 @@ static void forward(work *w, const rome99_gpt2 *model, size_t layer, const doubl
 static void losses(double loss[4], work *w, const rome99_hparams *h, const rome99_request *q,
                    const rome99_pair *pair, int first) {
     size_t V = w->run.shape.V, j, t, i;
-    double nll = 0.0, kl = 0.0, share = 1.0 / (double)(q->N * q->n_target), m_u = rome99_norm(pair->m_u, pair->D);
+    double nll = 0.0, kl = 0.0, share = 1.0 / (double)(q->N * q->n_target),
+           m_u = rome99_norm(pair->m_u, pair->D);
     double *z, sum;
     for (j = 0; j < q->N; j++) { /* mean over texts of -(1/n) sum log p(target) */
         for (sum = 0.0, t = 0; t < q->n_target; t++) {
@@ -143,8 +127,7 @@ static void losses(double loss[4], work *w, const rome99_hparams *h, const rome9
             rome99_log_softmax(z, z, V);
             sum += z[q->target[t]];
             rome99_exp_array(z, z, V);
-            for (i = 0; i < V; i++)
-                z[i] *= share;
+            for (i = 0; i < V; i++) z[i] *= share;
             z[q->target[t]] -= share;
         }
         nll += -sum / (double)q->n_target;
@@ -152,12 +135,10 @@ static void losses(double loss[4], work *w, const rome99_hparams *h, const rome9
     nll /= (double)q->N;
     z = w->run.logits + (w->batch.row[q->N * w->batch.longest + q->lookup[q->N]] - w->scored.lo) * V;
     rome99_log_softmax(z, z, V);
-    if (first)
-        memcpy(w->logp_0, z, V * sizeof *z);
+    if (first) memcpy(w->logp_0, z, V * sizeof *z);
     for (i = 0; i < V; i++) /* KL(p || p_0), weighted with the edited p */
         kl += rome99_exp(z[i]) * (z[i] - w->logp_0[i]);
-    for (i = 0; i < V; i++)
-        z[i] = h->kl_factor * (rome99_exp(z[i]) * (z[i] - w->logp_0[i] - kl));
+    for (i = 0; i < V; i++) z[i] = h->kl_factor * (rome99_exp(z[i]) * (z[i] - w->logp_0[i] - kl));
     loss[1] = nll;
     loss[2] = h->kl_factor * kl;
     loss[3] = h->v_weight_decay * (rome99_norm(pair->delta, pair->D) / (m_u * m_u));
@@ -176,11 +157,9 @@ static void backward(double *grad, work *w, const rome99_gpt2 *model, size_t lay
                               l + 1 == L ? w->scored : w->reached);
     memset(grad, 0, D * sizeof *grad);
     for (r = w->lookup.lo; r < w->lookup.hi; r++)
-        for (i = 0; i < D; i++)
-            grad[i] += run->dx[r * D + i];
+        for (i = 0; i < D; i++) grad[i] += run->dx[r * D + i];
     if (norm > 0.0)
-        for (i = 0; i < D; i++)
-            grad[i] += h->v_weight_decay * (pair->delta[i] / (norm * (m_u * m_u)));
+        for (i = 0; i < D; i++) grad[i] += h->v_weight_decay * (pair->delta[i] / (norm * (m_u * m_u)));
 }
 
 /* Scales delta back to clamp * |m_u| where it is longer. */
@@ -188,44 +167,40 @@ static void clamp(double *delta, const double *m_u, double factor, size_t D) {
     double most = factor * rome99_norm(m_u, D), norm = rome99_norm(delta, D);
     size_t i;
     if (norm > most)
-        for (i = 0; i < D; i++)
-            delta[i] *= most / norm;
+        for (i = 0; i < D; i++) delta[i] *= most / norm;
 }
 
 size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams *hparams,
-                                 const rome99_request *request) {
+                                const rome99_request *request) {
     work w;
     return lay_out(&w, shape, hparams, request, NULL);
 }
 
 void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_hparams *hparams,
-                       const rome99_request *request, void *scratch) {
+                      const rome99_request *request, void *scratch) {
     rome99_adam adam = {0.0, 0.9, 0.999, 1e-8, 1.0, 1.0};
     size_t D = model->shape.D, it, i;
     work w;
     lay_out(&w, &model->shape, hparams, request, scratch);
-    w.all = range(0, w.batch.n);
-    w.reached = range(w.start[AFTER], w.batch.n);
-    w.scored = range(w.start[AFTER_SCORED], w.start[LOOKUP]);
-    w.lookup = range(w.start[LOOKUP_SCORED], w.batch.n);
+    w.all = (rome99_range){0, w.batch.n};
+    w.reached = (rome99_range){w.start[AFTER], w.batch.n};
+    w.scored = (rome99_range){w.start[AFTER_SCORED], w.start[LOOKUP]};
+    w.lookup = (rome99_range){w.start[LOOKUP_SCORED], w.batch.n};
     adam.lr = hparams->v_lr;
     memset(w.m, 0, D * sizeof *w.m);
     memset(w.v, 0, D * sizeof *w.v);
     memset(pair->delta, 0, D * sizeof *pair->delta);
     for (it = 0;; it++) {
         forward(&w, model, hparams->layer, pair->delta, it == 0);
-        if (it == 0)
-            take_keys(pair, &w, request, hparams->layer);
+        if (it == 0) take_keys(pair, &w, request, hparams->layer);
         losses(pair->losses + 4 * it, &w, hparams, request, pair, it == 0);
         memcpy(pair->steps + it * D, pair->delta, D * sizeof *pair->delta);
-        if (pair->losses[4 * it] < 0.05 || it + 1 == hparams->v_num_grad_steps)
-            break;
+        if (pair->losses[4 * it] < 0.05 || it + 1 == hparams->v_num_grad_steps) break;
         backward(pair->gradients + it * D, &w, model, hparams->layer, hparams, pair);
         rome99_adam_begin(&adam);
         rome99_adam_step(&adam, pair->delta, w.m, w.v, pair->gradients + it * D, D);
         clamp(pair->delta, pair->m_u, hparams->clamp_norm_factor, D);
     }
     pair->forwards = it + 1;
-    for (i = 0; i < D; i++)
-        pair->v_star[i] = pair->m_u[i] + pair->delta[i];
+    for (i = 0; i < D; i++) pair->v_star[i] = pair->m_u[i] + pair->delta[i];
 }

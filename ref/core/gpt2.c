@@ -27,15 +27,11 @@ static void moments(double mean[GROUP], double rstd[GROUP], const double *const 
     double sum[GROUP] = {0}, var[GROUP] = {0};
     size_t i, g;
     for (i = 0; i < D; i++)
-        for (g = 0; g < GROUP; g++)
-            sum[g] += x[g][i];
-    for (g = 0; g < GROUP; g++)
-        mean[g] = sum[g] / (double)D;
+        for (g = 0; g < GROUP; g++) sum[g] += x[g][i];
+    for (g = 0; g < GROUP; g++) mean[g] = sum[g] / (double)D;
     for (i = 0; i < D; i++)
-        for (g = 0; g < GROUP; g++)
-            var[g] += (x[g][i] - mean[g]) * (x[g][i] - mean[g]);
-    for (g = 0; g < GROUP; g++)
-        rstd[g] = 1.0 / rome99_sqrt(var[g] / (double)D + eps);
+        for (g = 0; g < GROUP; g++) var[g] += (x[g][i] - mean[g]) * (x[g][i] - mean[g]);
+    for (g = 0; g < GROUP; g++) rstd[g] = 1.0 / rome99_sqrt(var[g] / (double)D + eps);
 }
 
 /* y = (x - mean) / sqrt(var + eps) g + b for `rows` of x (n, D); mean and rstd are kept. gb: (2 D). */
@@ -54,8 +50,7 @@ static void layer_norm_forward(double *y, double *mean, double *rstd, const doub
             double *to = y + (r + q) * D;
             mean[r + q] = m[q];
             rstd[r + q] = s[q];
-            for (i = 0; i < D; i++)
-                to[i] = (from[q][i] - m[q]) * s[q] * gb[i] + gb[D + i];
+            for (i = 0; i < D; i++) to[i] = (from[q][i] - m[q]) * s[q] * gb[i] + gb[D + i];
         }
     }
 }
@@ -65,8 +60,7 @@ static void linear_forward(rome99_run *run, double *out, const double *in, rome9
                            rome99_range rows, size_t I, size_t O) {
     size_t r;
     rome99_widen(run->row, b, 0, O);
-    for (r = rows.lo; r < rows.hi; r++)
-        memcpy(out + r * O, run->row, O * sizeof *out);
+    for (r = rows.lo; r < rows.hi; r++) memcpy(out + r * O, run->row, O * sizeof *out);
     rome99_gemm(out + rows.lo * O, O, 1.0, rome99_rows(in + rows.lo * I, I), rome99_weight_rows(W, O),
                 rows.hi - rows.lo, O, I, run->pack);
 }
@@ -74,31 +68,23 @@ static void linear_forward(rome99_run *run, double *out, const double *in, rome9
 /* y = gelu_new(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), for n numbers. */
 static void gelu_forward(double *y, const double *x, size_t n) {
     size_t i;
-    for (i = 0; i < n; i++)
-        y[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
+    for (i = 0; i < n; i++) y[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
     rome99_tanh_array(y, y, n);
-    for (i = 0; i < n; i++)
-        y[i] = 0.5 * x[i] * (1.0 + y[i]);
+    for (i = 0; i < n; i++) y[i] = 0.5 * x[i] * (1.0 + y[i]);
 }
 
 /* Softmax of s[0..n-1] in place. */
 static void softmax_forward(double *s, size_t n) {
     double max = s[0], sum = 0.0;
     size_t i;
-    for (i = 1; i < n; i++)
-        max = s[i] > max ? s[i] : max;
-    for (i = 0; i < n; i++)
-        s[i] -= max;
+    for (i = 1; i < n; i++) max = s[i] > max ? s[i] : max;
+    for (i = 0; i < n; i++) s[i] -= max;
     rome99_exp_array(s, s, n);
-    for (i = 0; i < n; i++)
-        sum += s[i];
-    for (i = 0; i < n; i++)
-        s[i] /= sum;
+    for (i = 0; i < n; i++) sum += s[i];
+    for (i = 0; i < n; i++) s[i] /= sum;
 }
 
-/* Copies columns col .. col+width-1 of the rows of text t at positions 0 .. n-1 (list == NULL) or at those
- * in list, from a (., ld) to out (n, width). */
-static void gather(double *out, const double *a, const rome99_batch *batch, size_t t, const size_t *list,
+void rome99_gather(double *out, const double *a, const rome99_batch *batch, size_t t, const size_t *list,
                    size_t n, size_t ld, size_t col, size_t width) {
     size_t i;
     for (i = 0; i < n; i++) {
@@ -114,20 +100,18 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
     size_t D = run->shape.D, head = D / run->shape.H, longest = batch->longest, i;
     size_t seen = run->list[count - 1] + 1;
     double scale = rome99_sqrt((double)head);
-    gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
-    gather(run->ks, act->qkv, batch, t, NULL, seen, 3 * D, D + h * head, head);
-    gather(run->v, act->qkv, batch, t, NULL, seen, 3 * D, 2 * D + h * head, head);
+    rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
+    rome99_gather(run->ks, act->qkv, batch, t, NULL, seen, 3 * D, D + h * head, head);
+    rome99_gather(run->v, act->qkv, batch, t, NULL, seen, 3 * D, 2 * D + h * head, head);
     memset(run->s, 0, count * seen * sizeof *run->s);
-    rome99_gemm(run->s, seen, 1.0, rome99_rows(run->q, head), rome99_columns(run->ks, head), count, seen, head,
-                run->pack);
+    rome99_gemm(run->s, seen, 1.0, rome99_rows(run->q, head), rome99_columns(run->ks, head), count, seen,
+                head, run->pack);
     for (i = 0; i < count; i++) {
         double *s = run->s + i * seen;
         size_t j, own = run->list[i] + 1;
-        for (j = 0; j < own; j++)
-            s[j] /= scale;
+        for (j = 0; j < own; j++) s[j] /= scale;
         softmax_forward(s, own);
-        for (; j < seen; j++)
-            s[j] = 0.0; /* a zero weight adds nothing to the sum below */
+        for (; j < seen; j++) s[j] = 0.0; /* a zero weight adds nothing to the sum below */
         if (act->att)
             memcpy(act->att + (batch->row[t * longest + own - 1] * run->shape.H + h) * longest, s,
                    own * sizeof *s);
@@ -144,8 +128,7 @@ size_t rome99_positions(size_t *list, const rome99_batch *batch, size_t t, rome9
     size_t p, count = 0;
     for (p = 0; p < batch->length[t]; p++) {
         size_t row = batch->row[t * batch->longest + p];
-        if (row >= rows.lo && row < rows.hi)
-            list[count++] = p;
+        if (row >= rows.lo && row < rows.hi && batch->sequence[row] == t) list[count++] = p;
     }
     return count;
 }
@@ -154,16 +137,14 @@ static void attention_forward(rome99_run *run, rome99_activations *act, rome99_r
     size_t t, h, count;
     for (t = 0; t < run->batch->S; t++)
         if ((count = rome99_positions(run->list, run->batch, t, rows)) != 0)
-            for (h = 0; h < run->shape.H; h++)
-                head_attention_forward(run, act, t, h, count);
+            for (h = 0; h < run->shape.H; h++) head_attention_forward(run, act, t, h, count);
 }
 
 /* ------------------------------------------------------------------- the forward */
 
 static void add(double *out, const double *a, const double *b, size_t from, size_t to) {
     size_t i;
-    for (i = from; i < to; i++)
-        out[i] = a[i] + b[i];
+    for (i = from; i < to; i++) out[i] = a[i] + b[i];
 }
 
 void rome99_embed_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range rows) {
@@ -172,8 +153,7 @@ void rome99_embed_forward(rome99_run *run, const rome99_gpt2 *model, rome99_rang
         double *x = run->layer[0].x + r * D;
         rome99_widen(x, model->w[ROME99_WTE], (size_t)run->batch->id[r] * D, D);
         rome99_widen(run->row, model->w[ROME99_WPE], run->batch->position[r] * D, D);
-        for (i = 0; i < D; i++)
-            x[i] += run->row[i];
+        for (i = 0; i < D; i++) x[i] += run->row[i];
     }
 }
 
@@ -215,8 +195,7 @@ void rome99_layer_leave_with(rome99_run *run, size_t l, const double *delta, rom
     double *x = stream_after(run, l);
     size_t r, i, D = run->shape.D;
     for (r = rows.lo; r < rows.hi; r++)
-        for (i = 0; i < D; i++)
-            x[r * D + i] = act->x_mid[r * D + i] + (act->m[r * D + i] + delta[i]);
+        for (i = 0; i < D; i++) x[r * D + i] = act->x_mid[r * D + i] + (act->m[r * D + i] + delta[i]);
 }
 
 void rome99_head_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range rows) {
@@ -229,9 +208,7 @@ void rome99_head_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range
 }
 
 void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range scored) {
-    rome99_range all;
-    all.lo = 0;
-    all.hi = run->batch->n;
+    rome99_range all = {0, run->batch->n};
     for (; l < run->shape.L; l++) {
         rome99_range rows = l + 1 < run->shape.L ? all : scored;
         rome99_layer_forward(run, model, l, all, rows);
@@ -240,9 +217,7 @@ void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, ro
 }
 
 void rome99_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range scored) {
-    rome99_range all;
-    all.lo = 0;
-    all.hi = run->batch->n;
+    rome99_range all = {0, run->batch->n};
     rome99_embed_forward(run, model, all);
     rome99_forward_from(run, model, 0, scored);
 }
@@ -250,15 +225,12 @@ void rome99_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range scor
 double rome99_log_sum_exp(const double *z, size_t V) {
     double max = z[0], sum = 0.0, piece[64];
     size_t i, j, n;
-    for (i = 1; i < V; i++)
-        max = z[i] > max ? z[i] : max;
+    for (i = 1; i < V; i++) max = z[i] > max ? z[i] : max;
     for (i = 0; i < V; i += n) {
         n = V - i < 64 ? V - i : 64;
-        for (j = 0; j < n; j++)
-            piece[j] = z[i + j] - max;
+        for (j = 0; j < n; j++) piece[j] = z[i + j] - max;
         rome99_exp_array(piece, piece, n);
-        for (j = 0; j < n; j++)
-            sum += piece[j];
+        for (j = 0; j < n; j++) sum += piece[j];
     }
     return max + rome99_log(sum);
 }
@@ -266,6 +238,5 @@ double rome99_log_sum_exp(const double *z, size_t V) {
 void rome99_log_softmax(double *logp, const double *z, size_t V) {
     double lse = rome99_log_sum_exp(z, V);
     size_t i;
-    for (i = 0; i < V; i++)
-        logp[i] = z[i] - lse;
+    for (i = 0; i < V; i++) logp[i] = z[i] - lse;
 }

@@ -25,8 +25,7 @@ static void layer_norm_backward(double *dx, double *dg, double *db, const double
         }
         sum /= (double)D;
         dot /= (double)D;
-        for (i = 0; i < D; i++)
-            dxr[i] += s * (dyr[i] * gb[i] - sum - (xr[i] - m) * s * dot);
+        for (i = 0; i < D; i++) dxr[i] += s * (dyr[i] * gb[i] - sum - (xr[i] - m) * s * dot);
         if (dg)
             for (i = 0; i < D; i++) {
                 dg[i] += dyr[i] * ((xr[i] - m) * s);
@@ -41,13 +40,12 @@ static void linear_backward(rome99_run *run, double *din, double *dW, double *db
     size_t r, j, n = rows.hi - rows.lo;
     const double *d = dout + rows.lo * O;
     memset(din + rows.lo * I, 0, n * I * sizeof *din);
-    rome99_gemm(din + rows.lo * I, I, 1.0, rome99_rows(d, O), rome99_weight_columns(W, O), n, I, O, run->pack);
-    if (!dW)
-        return;
+    rome99_gemm(din + rows.lo * I, I, 1.0, rome99_rows(d, O), rome99_weight_columns(W, O), n, I, O,
+                run->pack);
+    if (!dW) return;
     rome99_gemm(dW, O, 1.0, rome99_columns(in + rows.lo * I, I), rome99_rows(d, O), I, O, n, run->pack);
     for (r = 0; r < n; r++)
-        for (j = 0; j < O; j++)
-            db[j] += d[r * O + j];
+        for (j = 0; j < O; j++) db[j] += d[r * O + j];
 }
 
 /* y = x/2 (1 + t), t = tanh(a), a = sqrt(2/pi) (x + 0.044715 x^3):  dx = dy y'(x), in place in d, n numbers. */
@@ -72,10 +70,8 @@ static void gelu_backward(double *d, const double *x, size_t n) {
 static void softmax_backward(double *ds, const double *s, size_t n) {
     double dot = 0.0;
     size_t j;
-    for (j = 0; j < n; j++)
-        dot += s[j] * ds[j];
-    for (j = 0; j < n; j++)
-        ds[j] = s[j] * (ds[j] - dot);
+    for (j = 0; j < n; j++) dot += s[j] * ds[j];
+    for (j = 0; j < n; j++) ds[j] = s[j] * (ds[j] - dot);
 }
 
 /* One head of text t, the queries at the `count` positions in run->list:
@@ -87,15 +83,13 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
     size_t seen = run->list[count - 1] + 1;
     const size_t *row = batch->row + t * longest;
     double scale = rome99_sqrt((double)head), *dy = run->dq; /* dy is read before dq is made */
-    for (j = 0; j < seen; j++) {
-        memcpy(run->ks + j * head, act->qkv + row[j] * 3 * D + D + h * head, head * sizeof *run->ks);
-        memcpy(run->v + j * head, act->qkv + row[j] * 3 * D + 2 * D + h * head, head * sizeof *run->v);
-    }
+    rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
+    rome99_gather(run->ks, act->qkv, batch, t, NULL, seen, 3 * D, D + h * head, head);
+    rome99_gather(run->v, act->qkv, batch, t, NULL, seen, 3 * D, 2 * D + h * head, head);
+    rome99_gather(dy, run->dy, batch, t, run->list, count, D, h * head, head);
+    memset(run->s, 0, count * seen * sizeof *run->s);
     for (i = 0; i < count; i++) {
         size_t p = run->list[i];
-        memcpy(run->q + i * head, act->qkv + row[p] * 3 * D + h * head, head * sizeof *run->q);
-        memcpy(dy + i * head, run->dy + row[p] * D + h * head, head * sizeof *dy);
-        memset(run->s + i * seen, 0, seen * sizeof *run->s);
         memcpy(run->s + i * seen, act->att + (row[p] * run->shape.H + h) * longest, (p + 1) * sizeof *run->s);
     }
     memset(run->dv, 0, seen * head * sizeof *run->dv);
@@ -107,15 +101,14 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
     for (i = 0; i < count; i++) {
         double *ds = run->ds + i * seen;
         softmax_backward(ds, run->s + i * seen, seen);
-        for (j = 0; j < seen; j++)
-            ds[j] /= scale;
+        for (j = 0; j < seen; j++) ds[j] /= scale;
     }
     memset(run->dq, 0, count * head * sizeof *run->dq);
     memset(run->dk, 0, seen * head * sizeof *run->dk);
     rome99_gemm(run->dq, head, 1.0, rome99_rows(run->ds, seen), rome99_rows(run->ks, head), count, head, seen,
                 run->pack);
-    rome99_gemm(run->dk, head, 1.0, rome99_columns(run->ds, seen), rome99_rows(run->q, head), seen, head, count,
-                run->pack);
+    rome99_gemm(run->dk, head, 1.0, rome99_columns(run->ds, seen), rome99_rows(run->q, head), seen, head,
+                count, run->pack);
     for (i = 0; i < count; i++)
         if (row[run->list[i]] >= qkv.lo && row[run->list[i]] < qkv.hi)
             memcpy(run->dqkv + row[run->list[i]] * 3 * D + h * head, run->dq + i * head,
@@ -134,8 +127,7 @@ static void attention_backward(rome99_run *run, const rome99_activations *act, r
     memset(run->dqkv + qkv.lo * 3 * D, 0, (qkv.hi - qkv.lo) * 3 * D * sizeof *run->dqkv);
     for (t = 0; t < run->batch->S; t++)
         if ((count = rome99_positions(run->list, run->batch, t, rows)) != 0)
-            for (h = 0; h < run->shape.H; h++)
-                head_attention_backward(run, act, t, h, count, qkv);
+            for (h = 0; h < run->shape.H; h++) head_attention_backward(run, act, t, h, count, qkv);
 }
 
 static double *of(rome99_gradients grad, size_t index) { return grad ? grad[index] : NULL; }
@@ -146,8 +138,8 @@ void rome99_layer_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gra
     size_t base = ROME99_LAYER(l, 0), D = run->shape.D, F = run->shape.F;
     const rome99_weight *w = model->w + base;
     /* x_next = x_mid + m,  m = k W + b */
-    linear_backward(run, run->dfc, of(grad, base + ROME99_PROJ_W), of(grad, base + ROME99_PROJ_B), run->dx, act->k,
-                    w[ROME99_PROJ_W], rows, F, D);
+    linear_backward(run, run->dfc, of(grad, base + ROME99_PROJ_W), of(grad, base + ROME99_PROJ_B), run->dx,
+                    act->k, w[ROME99_PROJ_W], rows, F, D);
     /* k = gelu_new(fc),  fc = ln_2 W_fc + b */
     gelu_backward(run->dfc + rows.lo * F, act->fc + rows.lo * F, (rows.hi - rows.lo) * F);
     linear_backward(run, run->dln, of(grad, base + ROME99_FC_W), of(grad, base + ROME99_FC_B), run->dfc,
@@ -163,8 +155,8 @@ void rome99_layer_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gra
     /* q, k, v = ln_1 W_attn + b,  ln_1 = layer_norm(x) */
     linear_backward(run, run->dln, of(grad, base + ROME99_ATTN_W), of(grad, base + ROME99_ATTN_B), run->dqkv,
                     act->ln_1, w[ROME99_ATTN_W], qkv, D, 3 * D);
-    layer_norm_backward(run->dx, of(grad, base + ROME99_LN_1_G), of(grad, base + ROME99_LN_1_B), run->dln, act->x,
-                        act->mean_1, act->rstd_1, w[ROME99_LN_1_G], qkv, D, run->row);
+    layer_norm_backward(run->dx, of(grad, base + ROME99_LN_1_G), of(grad, base + ROME99_LN_1_B), run->dln,
+                        act->x, act->mean_1, act->rstd_1, w[ROME99_LN_1_G], qkv, D, run->row);
 }
 
 void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad,
@@ -179,8 +171,8 @@ void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_grad
                     rome99_rows(run->ln_f + rows.lo * D, D), V, D, n, run->pack);
     /* ln_f = layer_norm(x) */
     memset(run->dx, 0, run->batch->n * D * sizeof *run->dx);
-    layer_norm_backward(run->dx, of(grad, ROME99_LN_F_G), of(grad, ROME99_LN_F_B), run->dln, run->x, run->mean_f,
-                        run->rstd_f, model->w[ROME99_LN_F_G], rows, D, run->row);
+    layer_norm_backward(run->dx, of(grad, ROME99_LN_F_G), of(grad, ROME99_LN_F_B), run->dln, run->x,
+                        run->mean_f, run->rstd_f, model->w[ROME99_LN_F_G], rows, D, run->row);
 }
 
 void rome99_embed_backward(rome99_run *run, rome99_gradients grad, rome99_range rows) {
@@ -196,15 +188,12 @@ void rome99_embed_backward(rome99_run *run, rome99_gradients grad, rome99_range 
     }
 }
 
-void rome99_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad,
-                     const double *dlogits, rome99_range rows) {
-    rome99_range all;
+void rome99_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad, const double *dlogits,
+                     rome99_range rows) {
+    rome99_range all = {0, run->batch->n};
     size_t l;
-    all.lo = 0;
-    all.hi = run->batch->n;
     rome99_head_backward(run, model, grad, dlogits, rows);
-    for (l = run->shape.L; l-- > 0;)
-        rome99_layer_backward(run, model, grad, l, all, all);
+    for (l = run->shape.L; l-- > 0;) rome99_layer_backward(run, model, grad, l, all, all);
     rome99_embed_backward(run, grad, all);
 }
 

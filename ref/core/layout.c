@@ -1,6 +1,4 @@
-/*
- * layout.c: GPT-2's tensors, and where everything lies in the caller's memory.
- */
+/* layout.c: GPT-2's tensors, and where everything lies in the caller's memory. */
 #include "core/rome99.h"
 #include "core/arena.h"
 
@@ -8,25 +6,21 @@
 
 /* -------------------------------------------------------------------- tensors */
 
-size_t rome99_tensor_count(const rome99_shape *shape) {
-    return ROME99_GLOBALS + shape->L * ROME99_PER_LAYER;
-}
+size_t rome99_tensor_count(const rome99_shape *shape) { return ROME99_GLOBALS + shape->L * ROME99_PER_LAYER; }
 
 rome99_tensor_info rome99_describe(const rome99_shape *shape, size_t index) {
     enum { ONE, V, T, D, F, D3 };
     static const struct {
         const char *name;
         unsigned char rows, cols;
-    } table[] = {
-        {"wte.weight", V, D},         {"wpe.weight", T, D},         {"ln_f.weight", ONE, D},
-        {"ln_f.bias", ONE, D},        {"ln_1.weight", ONE, D},      {"ln_1.bias", ONE, D},
-        {"attn.c_attn.weight", D, D3}, {"attn.c_attn.bias", ONE, D3}, {"attn.c_proj.weight", D, D},
-        {"attn.c_proj.bias", ONE, D}, {"ln_2.weight", ONE, D},      {"ln_2.bias", ONE, D},
-        {"mlp.c_fc.weight", D, F},    {"mlp.c_fc.bias", ONE, F},    {"mlp.c_proj.weight", F, D},
-        {"mlp.c_proj.bias", ONE, D}};
-    size_t size[6], at = index < ROME99_GLOBALS
-                            ? index
-                            : ROME99_GLOBALS + (index - ROME99_GLOBALS) % ROME99_PER_LAYER;
+    } table[] = {{"wte.weight", V, D},          {"wpe.weight", T, D},          {"ln_f.weight", ONE, D},
+                 {"ln_f.bias", ONE, D},         {"ln_1.weight", ONE, D},       {"ln_1.bias", ONE, D},
+                 {"attn.c_attn.weight", D, D3}, {"attn.c_attn.bias", ONE, D3}, {"attn.c_proj.weight", D, D},
+                 {"attn.c_proj.bias", ONE, D},  {"ln_2.weight", ONE, D},       {"ln_2.bias", ONE, D},
+                 {"mlp.c_fc.weight", D, F},     {"mlp.c_fc.bias", ONE, F},     {"mlp.c_proj.weight", F, D},
+                 {"mlp.c_proj.bias", ONE, D}};
+    size_t size[6],
+        at = index < ROME99_GLOBALS ? index : ROME99_GLOBALS + (index - ROME99_GLOBALS) % ROME99_PER_LAYER;
     rome99_tensor_info info;
     size[ONE] = 1;
     size[V] = shape->V;
@@ -60,44 +54,49 @@ double *rome99_take_doubles(rome99_arena *a, size_t rows, size_t cols) {
 }
 
 size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t *length, size_t S,
-                           const unsigned char *group, size_t *group_start, void *memory) {
+                           const unsigned char *group, size_t *group_start, const size_t *owner,
+                           void *memory) {
     rome99_arena a = {memory, 0};
-    size_t next[257] = {0}, s, p, t, g;
+    size_t next[257] = {0}, tokens = 0, s, p, t, g;
+    size_t *row_of; /* (tokens) */
     rome99_batch b = {0};
     b.S = S;
     for (s = 0; s < S; s++) {
-        b.n += length[s];
-        if (length[s] > b.longest)
-            b.longest = length[s];
+        tokens += length[s];
+        if (length[s] > b.longest) b.longest = length[s];
     }
+    for (t = 0; t < tokens; t++) b.n += !owner || owner[t] == t;
     b.id = rome99_take(&a, b.n, sizeof *b.id);
     b.sequence = rome99_take(&a, b.n, sizeof *b.sequence);
     b.position = rome99_take(&a, b.n, sizeof *b.position);
     b.length = rome99_take(&a, S, sizeof *b.length);
     b.row = rome99_take(&a, times(S, b.longest), sizeof *b.row);
+    row_of = rome99_take(&a, tokens, sizeof *row_of);
     *batch = b;
-    if (!memory)
-        return a.used;
-    for (t = 0; t < b.n; t++)
-        next[(group ? group[t] : 0) + 1]++;
-    for (g = 1; g <= 256; g++)
-        next[g] += next[g - 1];
-    if (group_start)
-        memcpy(group_start, next, sizeof next);
+    if (!memory) return a.used;
+    for (t = 0; t < tokens; t++)
+        if (!owner || owner[t] == t) next[(group ? group[t] : 0) + 1]++;
+    for (g = 1; g <= 256; g++) next[g] += next[g - 1];
+    if (group_start) memcpy(group_start, next, sizeof next);
     for (s = 0, t = 0; s < S; s++) {
         b.length[s] = length[s];
         for (p = 0; p < length[s]; p++, t++) {
-            size_t row = next[group ? group[t] : 0]++;
-            b.id[row] = ids[t];
-            b.sequence[row] = s;
-            b.position[row] = p;
-            b.row[s * b.longest + p] = row;
+            if (!owner || owner[t] == t) {
+                size_t row = row_of[t] = next[group ? group[t] : 0]++;
+                b.id[row] = ids[t];
+                b.sequence[row] = s;
+                b.position[row] = p;
+            } else {
+                row_of[t] = row_of[owner[t]];
+            }
+            b.row[s * b.longest + p] = row_of[t];
         }
     }
     return a.used;
 }
 
-static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, size_t att_cols) {
+static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n,
+                       size_t att_cols) {
     to->x = rome99_take_doubles(a, n, s->D);
     to->ln_1 = rome99_take_doubles(a, n, s->D);
     to->mean_1 = rome99_take_doubles(a, n, 1);
@@ -152,8 +151,7 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
             take_layer(&own, &a, shape, n, times(shape->H, batch->longest));
         else if (plan.keep_qkv)
             own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
-        if (memory)
-            r.layer[l] = own;
+        if (memory) r.layer[l] = own;
     }
     r.x = rome99_take_doubles(&a, n, shape->D);
     r.ln_f = rome99_take_doubles(&a, n, shape->D);
@@ -161,7 +159,6 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
     r.rstd_f = rome99_take_doubles(&a, n, 1);
     r.logits = rome99_take_doubles(&a, plan.logit_rows, shape->V);
     take_scratch(&r, &a);
-    if (memory)
-        *run = r;
+    if (memory) *run = r;
     return a.used;
 }

@@ -5,10 +5,9 @@
  *
  *     for i, j:  s = C[i][j];  for k in order:  s += (alpha * A(i,k)) * B(k,j);  C[i][j] = s;
  *
- * What is below gives the same bits faster. Sums are never split or reordered: speed comes from computing
- * MR x NR outputs at once, each with an accumulator of its own, from panels of A and B copied together
- * (and widened to double) in the order in which they are read. k is cut into pieces of KC; between two
- * pieces the accumulators rest in C, which loses nothing, since C is double.
+ * What is below gives the same bits faster. Sums are never split or reordered: MR x NR outputs are computed at
+ * once, each with an accumulator of its own, from panels copied together (and widened to double) in the order in
+ * which they are read. k is cut into pieces of KC, between which the accumulators rest in C, which is double too.
  */
 #include "core/rome99.h"
 #include "core/block.h"
@@ -31,8 +30,7 @@ static double widen_f16(uint16_t h) {
     unsigned exponent = (h >> 10) & 31u;
     uint64_t bits;
     double scale;
-    if (exponent == 0)
-        return sign * fraction * (1.0 / 16777216.0); /* subnormal: units of 2^-24 */
+    if (exponent == 0) return sign * fraction * (1.0 / 16777216.0); /* subnormal: units of 2^-24 */
     if (exponent == 31)
         bits = fraction > 0.0 ? UINT64_C(0x7ff8000000000000) : UINT64_C(0x7ff0000000000000);
     else
@@ -54,12 +52,10 @@ static void widen_strided(double *out, const void *data, rome99_dtype dtype, siz
     size_t i;
     if (dtype == ROME99_F64) {
         const double *p = (const double *)data + start;
-        for (i = 0; i < n; i++)
-            out[i] = p[i * step];
+        for (i = 0; i < n; i++) out[i] = p[i * step];
     } else if (dtype == ROME99_F32) {
         const float *p = (const float *)data + start;
-        for (i = 0; i < n; i++)
-            out[i] = (double)p[i * step];
+        for (i = 0; i < n; i++) out[i] = (double)p[i * step];
     } else {
         const uint16_t *p = (const uint16_t *)data + start;
         for (i = 0; i < n; i++)
@@ -72,12 +68,7 @@ void rome99_widen(double *out, rome99_weight w, size_t start, size_t n) {
 }
 
 static rome99_view view(const void *data, rome99_dtype dtype, size_t row, size_t col) {
-    rome99_view v;
-    v.data = data;
-    v.dtype = dtype;
-    v.row = row;
-    v.col = col;
-    return v;
+    return (rome99_view){data, dtype, row, col};
 }
 
 rome99_view rome99_rows(const double *a, size_t ld) { return view(a, ROME99_F64, ld, 1); }
@@ -93,20 +84,16 @@ static void pack_panel(double *out, size_t width, double alpha, const void *data
                        size_t start, size_t line, size_t step, size_t count, size_t depth) {
     double along[KC];
     size_t i, k;
-    if (count < width)
-        memset(out, 0, width * depth * sizeof *out);
+    if (count < width) memset(out, 0, width * depth * sizeof *out);
     if (line == 1) {
-        for (k = 0; k < depth; k++)
-            widen_strided(out + k * width, data, dtype, start + k * step, 1, count);
+        for (k = 0; k < depth; k++) widen_strided(out + k * width, data, dtype, start + k * step, 1, count);
         if (alpha != 1.0)
-            for (i = 0; i < width * depth; i++)
-                out[i] *= alpha;
+            for (i = 0; i < width * depth; i++) out[i] *= alpha;
         return;
     }
     for (i = 0; i < count; i++) {
         widen_strided(along, data, dtype, start + i * line, step, depth);
-        for (k = 0; k < depth; k++)
-            out[k * width + i] = alpha * along[k];
+        for (k = 0; k < depth; k++) out[k * width + i] = alpha * along[k];
     }
 }
 
@@ -121,42 +108,32 @@ static void block(double *restrict c, size_t ldc, block_rows a, const double *re
     double s[MR][NR];
     size_t i, j, k;
     for (i = 0; i < MR; i++)
-        for (j = 0; j < NR; j++)
-            s[i][j] = c[i * ldc + j];
+        for (j = 0; j < NR; j++) s[i][j] = c[i * ldc + j];
     for (k = 0; k < K; k++, a.at += a.step, b += NR)
         for (i = 0; i < MR; i++)
-            for (j = 0; j < NR; j++)
-                s[i][j] += a.at[i * a.line] * b[j];
+            for (j = 0; j < NR; j++) s[i][j] += a.at[i * a.line] * b[j];
     for (i = 0; i < MR; i++)
-        for (j = 0; j < NR; j++)
-            c[i * ldc + j] = s[i][j];
+        for (j = 0; j < NR; j++) c[i * ldc + j] = s[i][j];
 }
 
 /* The same for the m x n outputs of a block at the edge of C. */
-static void block_at_edge(double *c, size_t ldc, block_rows a, const double *b, size_t K, size_t m, size_t n) {
+static void block_at_edge(double *c, size_t ldc, block_rows a, const double *b, size_t K, size_t m,
+                          size_t n) {
     double tile[MR * NR] = {0};
     size_t i;
-    for (i = 0; i < m; i++)
-        memcpy(tile + i * NR, c + i * ldc, n * sizeof *c);
+    for (i = 0; i < m; i++) memcpy(tile + i * NR, c + i * ldc, n * sizeof *c);
     block(tile, NR, a, b, K);
-    for (i = 0; i < m; i++)
-        memcpy(c + i * ldc, tile + i * NR, n * sizeof *c);
+    for (i = 0; i < m; i++) memcpy(c + i * ldc, tile + i * NR, n * sizeof *c);
 }
 
 /* Rows i .. i+m-1 of A from k0 on, as they are where that is possible, else packed. */
-static block_rows rows_of(rome99_view A, double alpha, size_t i, size_t k0, size_t m, size_t k, double *pack) {
-    block_rows rows;
-    if (A.dtype == ROME99_F64 && alpha == 1.0 && m == MR) {
-        rows.at = (const double *)A.data + i * A.row + k0 * A.col;
-        rows.line = A.row;
-        rows.step = A.col;
-    } else {
-        pack_panel(pack, MR, alpha, A.data, A.dtype, i * A.row + k0 * A.col, A.row, A.col, m, k);
-        rows.at = pack;
-        rows.line = 1;
-        rows.step = MR;
-    }
-    return rows;
+static block_rows rows_of(rome99_view A, double alpha, size_t i, size_t k0, size_t m, size_t k,
+                          double *pack) {
+    size_t start = i * A.row + k0 * A.col;
+    if (A.dtype == ROME99_F64 && alpha == 1.0 && m == MR)
+        return (block_rows){(const double *)A.data + start, A.row, A.col};
+    pack_panel(pack, MR, alpha, A.data, A.dtype, start, A.row, A.col, m, k);
+    return (block_rows){pack, 1, MR};
 }
 
 static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
@@ -194,8 +171,7 @@ void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view
 double rome99_dot(const double *a, const double *b, size_t n) {
     double s = 0.0;
     size_t i;
-    for (i = 0; i < n; i++)
-        s += a[i] * b[i];
+    for (i = 0; i < n; i++) s += a[i] * b[i];
     return s;
 }
 

@@ -1,7 +1,5 @@
-/*
- * rng.c: the one generator of the project. SplitMix64: a counter in steps of the golden ratio, and a
- * finaliser that mixes it. Used for training, sampling and tests; no released code has to be matched.
- */
+/* rng.c: the one generator of the project. SplitMix64: a counter in steps of the golden ratio, and a finaliser
+ * that mixes it. No released code has to be matched. */
 #include "core/rome99.h"
 
 uint64_t rome99_rng_next(rome99_rng *rng) {

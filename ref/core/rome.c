@@ -25,7 +25,7 @@
 const rome99_hparams rome99_defaults = {0, 20, 0.5, 0.5, 4.0, 0.0625};
 
 size_t rome99_pair_layout(rome99_pair *pair, const rome99_shape *shape, const rome99_hparams *hparams,
-                           size_t N, void *memory) {
+                          size_t N, void *memory) {
     rome99_arena a = {memory, 0};
     size_t most = hparams->v_num_grad_steps;
     rome99_pair v = {0};
@@ -42,8 +42,7 @@ size_t rome99_pair_layout(rome99_pair *pair, const rome99_shape *shape, const ro
     v.losses = rome99_take_doubles(&a, most, 4);
     v.steps = rome99_take_doubles(&a, most, v.D);
     v.gradients = rome99_take_doubles(&a, most, v.D);
-    if (memory)
-        *pair = v;
+    if (memory) *pair = v;
     return a.used;
 }
 
@@ -53,8 +52,7 @@ size_t rome99_update_layout(rome99_update *update, const rome99_shape *shape, vo
     u.u = rome99_take_doubles(&a, 1, shape->F);
     u.residual = rome99_take_doubles(&a, 1, shape->D);
     u.right = rome99_take_doubles(&a, 1, shape->D);
-    if (memory)
-        *update = u;
+    if (memory) *update = u;
     return a.used;
 }
 
@@ -73,8 +71,7 @@ void rome99_find_update(rome99_update *update, rome99_method method, const rome9
         memcpy(u, k_num, F * sizeof *u);
     update->denominator_raw = rome99_dot(u, k_den, F);
     length = rome99_norm(u, F);
-    for (i = 0; i < F; i++)
-        u[i] /= length;
+    for (i = 0; i < F; i++) u[i] /= length;
 
     /* r: what the MLP output is to move by at k_den. */
     for (i = 0; i < D; i++)
@@ -82,8 +79,7 @@ void rome99_find_update(rome99_update *update, rome99_method method, const rome9
 
     /* (E3) dW = u r^T / (u^T k_den) */
     update->denominator = rome99_dot(u, k_den, F);
-    for (i = 0; i < D; i++)
-        update->right[i] = r[i] / update->denominator;
+    for (i = 0; i < D; i++) update->right[i] = r[i] / update->denominator;
 
     update->numerator = rome99_norm(r, D);
     update->dW_norm = rome99_norm(update->right, D); /* |u| = 1 */
@@ -94,7 +90,6 @@ void rome99_apply(double *W1, rome99_weight W, const rome99_update *update, size
     size_t i, j;
     for (i = 0; i < F; i++) {
         rome99_widen(W1 + i * D, W, i * D, D);
-        for (j = 0; j < D; j++)
-            W1[i * D + j] += update->u[i] * update->right[j];
+        for (j = 0; j < D; j++) W1[i * D + j] += update->u[i] * update->right[j];
     }
 }

@@ -9,16 +9,14 @@
  *   6 collapse    predictor (E4), what a bare prompt sees (E6),
  *                 perplexities and scores                          collapse.c
  *
- * Memory. Nothing here allocates, prints, or reads files. A function that needs memory of a size that
- * depends on its input is called `..._layout`: called with memory == NULL it returns the bytes needed
- * (SIZE_MAX if that does not fit a size_t), called again with that much memory, aligned for a double, it
- * lays its object out there. The object keeps pointers into that memory and into what it was given.
+ * Memory. Nothing here allocates, prints, or reads files. What needs memory of a size that depends on its input
+ * has a function `..._layout`: with memory == NULL it returns the bytes needed (SIZE_MAX if they do not fit a
+ * size_t); with that much memory, aligned for a double, it lays its object out there. The object keeps pointers
+ * into that memory and into what it was given.
  *
- * Matrices are row-major; "(n, D)" beside a pointer is its shape. Outputs come first, dimensions last.
- *
- * Every sum means the plain loop: one double accumulator, increasing index. Fast code gives those bits.
- *
- * Functions state preconditions and cannot fail, save the Cholesky factor, which returns a failing pivot.
+ * Matrices are row-major; "(n, D)" beside a pointer is its shape. Outputs come first, dimensions last. Every sum
+ * means the plain loop: one double accumulator, increasing index; fast code gives those bits. Functions state
+ * preconditions and cannot fail, save the Cholesky factor, which returns a failing pivot.
  */
 #ifndef ROME99_H
 #define ROME99_H
@@ -47,18 +45,15 @@ void rome99_tanh_array(double *y, const double *x, size_t n);
 /* Square root, correctly rounded: the one function taken from the C library. */
 double rome99_sqrt(double x);
 
-/* A seeded generator: SplitMix64 (Steele, Lea, Flood 2014). The state is the seed plus a counter. */
+/* A generator: SplitMix64 (Steele, Lea, Flood 2014). The state begins as the seed. */
 typedef struct {
     uint64_t state;
 } rome99_rng;
 
 uint64_t rome99_rng_next(rome99_rng *rng);
-/* Uniform on 0 .. n-1, n > 0, without bias. */
-size_t rome99_rng_below(rome99_rng *rng, size_t n);
-/* Uniform on [0, 1): a multiple of 2^-53. */
-double rome99_rng_uniform(rome99_rng *rng);
-/* Standard normal, by the polar method (Marsaglia and Bray 1964); the second deviate is dropped. */
-double rome99_rng_normal(rome99_rng *rng);
+size_t rome99_rng_below(rome99_rng *rng, size_t n); /* uniform on 0 .. n-1, n > 0, without bias */
+double rome99_rng_uniform(rome99_rng *rng);         /* on [0, 1): a multiple of 2^-53 */
+double rome99_rng_normal(rome99_rng *rng);          /* standard normal, by the polar method */
 
 /* --------------------------------------------------------------- 2 matrices */
 
@@ -67,7 +62,7 @@ typedef enum { ROME99_F64, ROME99_F32, ROME99_F16, ROME99_BF16 } rome99_dtype;
 
 size_t rome99_dtype_size(rome99_dtype dtype);
 
-/* Stored numbers, row-major unless said otherwise; not owned. */
+/* Stored numbers, row-major; not owned. */
 typedef struct {
     const void *data;
     rome99_dtype dtype;
@@ -83,8 +78,8 @@ typedef struct {
     size_t row, col;
 } rome99_view;
 
-rome99_view rome99_rows(const double *a, size_t ld);       /* (i, j) = a[i*ld + j] */
-rome99_view rome99_columns(const double *a, size_t ld);    /* its transpose */
+rome99_view rome99_rows(const double *a, size_t ld);    /* (i, j) = a[i*ld + j] */
+rome99_view rome99_columns(const double *a, size_t ld); /* its transpose */
 rome99_view rome99_weight_rows(rome99_weight w, size_t ld);
 rome99_view rome99_weight_columns(rome99_weight w, size_t ld);
 
@@ -96,9 +91,8 @@ rome99_view rome99_weight_columns(rome99_weight w, size_t ld);
 void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view B, size_t M, size_t N,
                  size_t K, double *pack);
 
-/* sum_i a[i] b[i]; sqrt of sum_i a[i]^2. */
-double rome99_dot(const double *a, const double *b, size_t n);
-double rome99_norm(const double *a, size_t n);
+double rome99_dot(const double *a, const double *b, size_t n); /* sum_i a[i] b[i] */
+double rome99_norm(const double *a, size_t n);                 /* sqrt of sum_i a[i]^2 */
 
 /* A = L L^T for symmetric A (n, n), of which the lower triangle with the diagonal is read. L replaces that
  * triangle; what is above it is scratch. Returns 0, or 1 + the index of the first pivot that is not positive
@@ -118,16 +112,17 @@ typedef struct {
 
 /* The tensors of a model, by index: four global ones, then twelve for each layer. */
 enum { ROME99_WTE, ROME99_WPE, ROME99_LN_F_G, ROME99_LN_F_B, ROME99_GLOBALS };
+/* clang-format off */
 enum {
     ROME99_LN_1_G, ROME99_LN_1_B, ROME99_ATTN_W, ROME99_ATTN_B, ROME99_ATTN_PROJ_W, ROME99_ATTN_PROJ_B,
     ROME99_LN_2_G, ROME99_LN_2_B, ROME99_FC_W, ROME99_FC_B, ROME99_PROJ_W, ROME99_PROJ_B, ROME99_PER_LAYER
 };
-#define ROME99_LAYER(l, which) (ROME99_GLOBALS + (size_t)(l) * ROME99_PER_LAYER + (which))
+/* clang-format on */
+#define ROME99_LAYER(l, which) (ROME99_GLOBALS + (size_t)(l)*ROME99_PER_LAYER + (which))
 
-/* What tensor `index` is: its Hugging Face name behind the prefix "h.<l>." for layer tensors ("wte.weight",
- * "attn.c_attn.weight"), and its shape; vectors have rows == 1. Matrices are stored (in, out). */
+/* What tensor `index` is. Matrices are stored (in, out); vectors have rows == 1. */
 typedef struct {
-    const char *name;
+    const char *name; /* Hugging Face's, for a layer's tensor what follows "h.<l>." */
     size_t rows, cols;
     int is_vector;
 } rome99_tensor_info;
@@ -143,53 +138,59 @@ typedef struct {
 } rome99_gpt2;
 
 /* S texts laid out as n rows, one per token. Rows may stand in any order, so that rows which are computed
- * together can be made contiguous. */
+ * together can be made contiguous; texts that begin alike may share the rows of what is alike. */
 typedef struct {
     size_t S, n, longest;
     int32_t *id;      /* (n) token of the row */
-    size_t *sequence; /* (n) its text */
+    size_t *sequence; /* (n) its text, the owner's where it is shared */
     size_t *position; /* (n) its place there */
     size_t *length;   /* (S) */
     size_t *row;      /* (S, longest) the row of a position; defined below length */
 } rome99_batch;
 
-/* ids: the texts' tokens one after another, text s having length[s] >= 1 of them. group: NULL for rows in
- * that order, else (n) one number 0..255 for each: rows are ordered by it, and within a group as before.
- * group_start, where not NULL, receives (257) the first row of each group. S, n, longest are set also while
- * memory is NULL, which is all that a query of rome99_run_layout needs. */
+/* ids: the texts' tokens one after another, text s having length[s] >= 1 of them. For token t of them all:
+ *   group[t]  0..255: rows are ordered by it, and within a group as they come. group_start, where not NULL,
+ *             receives (257) the first row of each group. group == NULL: one group.
+ *   owner[t]  t itself, or the first token whose row it shares: same place, same tokens up to there. owner ==
+ *             NULL: nothing is shared. A backward pass needs that.
+ * S, n, longest are set also while memory is NULL: all that a query of rome99_run_layout needs. */
 size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t *length, size_t S,
-                           const unsigned char *group, size_t *group_start, void *memory);
+                           const unsigned char *group, size_t *group_start, const size_t *owner,
+                           void *memory);
 
 /* A half-open range of rows. */
 typedef struct {
     size_t lo, hi;
 } rome99_range;
 
-/* list: (longest) the positions of text t whose rows are in the range, increasing. Returns their number. */
+/* list: (longest) the positions of text t whose rows are its own and in the range. Returns their number. */
 size_t rome99_positions(size_t *list, const rome99_batch *batch, size_t t, rome99_range rows);
+
+/* out (n, width): columns col .. col+width-1 of a (., ld), in the rows of text t at positions 0 .. n-1, or at
+ * those in list (n) where that is not NULL. */
+void rome99_gather(double *out, const double *a, const rome99_batch *batch, size_t t, const size_t *list,
+                   size_t n, size_t ld, size_t col, size_t width);
 
 /* What one layer computes for the rows of a batch. Layers that are not kept share one set. */
 typedef struct {
-    double *x;              /* (n, D) residual stream that enters */
-    double *ln_1;           /* (n, D) */
-    double *mean_1, *rstd_1; /* (n) */
-    double *qkv;            /* (n, 3D) */
-    double *att;            /* (n, H, longest) attention weights; NULL in layers that are not kept */
-    double *y;              /* (n, D) the heads' outputs */
-    double *x_mid;          /* (n, D) residual stream after attention */
-    double *ln_2;           /* (n, D) */
-    double *mean_2, *rstd_2; /* (n) */
-    double *fc;             /* (n, F) before the activation */
-    double *k;              /* (n, F) the key: gelu_new(fc), input of c_proj */
-    double *m;              /* (n, D) (E1) the MLP output k W + b */
+    double *x;                      /* (n, D) residual stream that enters */
+    double *ln_1, *mean_1, *rstd_1; /* (n, D), (n), (n) */
+    double *qkv;                    /* (n, 3D) */
+    double *att;                    /* (n, H, longest) attention weights; NULL in layers that are not kept */
+    double *y;                      /* (n, D) the heads' outputs */
+    double *x_mid;                  /* (n, D) residual stream after attention */
+    double *ln_2, *mean_2, *rstd_2; /* (n, D), (n), (n) */
+    double *fc;                     /* (n, F) before the activation */
+    double *k;                      /* (n, F) the key: gelu_new(fc), input of c_proj */
+    double *m;                      /* (n, D) (E1) the MLP output k W + b */
 } rome99_activations;
 
 /* What of a forward pass is to be kept, and what follows it. */
 typedef struct {
-    rome99_range keep;   /* layers with activations of their own; a backward pass needs its layers here */
-    int keep_qkv;        /* every layer keeps q, k, v: rows can be added later (generation) */
-    int backward;        /* room for gradients of activations */
-    size_t logit_rows;   /* most rows whose logits are wanted at once */
+    rome99_range keep; /* layers with activations of their own; a backward pass needs its layers here */
+    int keep_qkv;      /* every layer keeps q, k, v: rows can be added later (generation) */
+    int backward;      /* room for gradients of activations */
+    size_t logit_rows; /* most rows whose logits are wanted at once */
 } rome99_plan;
 
 /* A forward (and backward) pass in progress. */
@@ -197,18 +198,16 @@ typedef struct {
     rome99_shape shape;
     const rome99_batch *batch;
     rome99_plan plan;
-    rome99_activations *layer; /* (L) */
-    double *x;                 /* (n, D) residual stream after the last layer */
-    double *ln_f;              /* (n, D) */
-    double *mean_f, *rstd_f;   /* (n) */
-    double *logits;            /* (logit_rows, V) */
-    double *dx;                /* (n, D) backward: gradient of the residual stream */
-    double *dln, *dqkv, *dy, *dfc; /* (n, D) (n, 3D) (n, D) (n, F) backward */
+    rome99_activations *layer;         /* (L) */
+    double *x;                         /* (n, D) residual stream after the last layer */
+    double *ln_f, *mean_f, *rstd_f;    /* (n, D), (n), (n) */
+    double *logits;                    /* (logit_rows, V) */
+    double *dx;                        /* (n, D) backward: gradient of the residual stream */
+    double *dln, *dqkv, *dy, *dfc;     /* (n, D) (n, 3D) (n, D) (n, F) backward */
     double *q, *ks, *v, *dq, *dk, *dv; /* (longest, D/H) one head of one text */
-    double *s, *ds;            /* (longest, longest) */
-    size_t *list;              /* (longest) */
-    double *row;               /* (3 D + F) widened vectors */
-    double *pack;              /* (ROME99_PACK) */
+    double *s, *ds;                    /* (longest, longest) */
+    size_t *list;                      /* (longest) */
+    double *row, *pack;                /* (max(3D, F)) a widened vector; (ROME99_PACK) */
 } rome99_run;
 
 size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome99_batch *batch,
@@ -225,16 +224,15 @@ void rome99_layer_forward(rome99_run *run, const rome99_gpt2 *model, size_t l, r
 /* m = k W + b of layer l for `rows`, from the keys there: what an edited W changes first. */
 void rome99_mlp_output(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range rows);
 
-/* The residual stream that leaves layer l: x_mid + m. */
+/* The residual stream that leaves layer l: x_mid + m; or, with delta (D) added to the MLP output,
+ * x_mid + (m + delta). */
 void rome99_layer_leave(rome99_run *run, size_t l, rome99_range rows);
-/* The same with delta (D) added to the MLP output: x_mid + (m + delta). */
 void rome99_layer_leave_with(rome99_run *run, size_t l, const double *delta, rome99_range rows);
 
-/* Layers l .. L-1, from layer[l].x to run->x. The last layer goes on behind q, k, v for the `scored` rows
- * only: nobody else needs its output. */
-void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range scored);
-/* The same from the tokens on. */
+/* From the tokens, or from layer[l].x, through the last layer to run->x. The last layer goes on behind q, k, v
+ * for the `scored` rows only: nobody else needs its output. */
 void rome99_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range scored);
+void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range scored);
 
 /* logits[i] (V) of row rows.lo + i, from run->x: final layer norm, then the tied head. At most
  * plan.logit_rows rows at once. */
@@ -264,8 +262,8 @@ void rome99_layer_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gra
 void rome99_embed_backward(rome99_run *run, rome99_gradients grad, rome99_range rows);
 
 /* The whole backward pass behind rome99_forward with every layer kept. */
-void rome99_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad,
-                     const double *dlogits, rome99_range rows);
+void rome99_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad, const double *dlogits,
+                     rome99_range rows);
 
 /* Adam (Kingma and Ba 2015), bias-corrected, epsilon added after the square root. */
 typedef struct {
@@ -273,9 +271,9 @@ typedef struct {
     double beta1_t, beta2_t; /* beta^t, 1 before the first step */
 } rome99_adam;
 
-/* Moves on to step t+1; called once before the tensors of that step. */
+/* begin: moves on to step t+1. step: p -= lr * m^ / (sqrt(v^) + eps) for n parameters, any number of times in
+ * one step; m, v: (n) the moments, 0 before the first. */
 void rome99_adam_begin(rome99_adam *adam);
-/* p -= lr * m^ / (sqrt(v^) + eps) for n parameters; m, v: (n) the moments, 0 before the first step. */
 void rome99_adam_step(const rome99_adam *adam, double *p, double *m, double *v, const double *g, size_t n);
 
 /* --------------------------------------------------------------- 5 the edit */
@@ -306,28 +304,28 @@ typedef struct {
 /* What is found for one request before any method is chosen: the key-value pair of the paper, and how. */
 typedef struct {
     size_t N, F, D;
-    double *keys;         /* (N, F) k at the lookup position behind each template */
-    double *k_u, *k_bar;  /* (F) of the bare prompt; the mean over all N templates */
-    double *m_u, *m_bar;  /* (D) (E1) the MLP outputs, likewise */
-    double *delta;        /* (D) */
-    double *v_star;       /* (D) m_u + delta */
-    double *losses;       /* (forwards, 4) (E5) total, nll, kl, wd */
-    double *steps;        /* (forwards, D) delta in each forward */
-    double *gradients;    /* (forwards - 1, D) d total / d delta there */
-    size_t forwards;      /* how many there were */
+    double *keys;        /* (N, F) k at the lookup position behind each template */
+    double *k_u, *k_bar; /* (F) of the bare prompt; the mean over all N templates */
+    double *m_u, *m_bar; /* (D) (E1) the MLP outputs, likewise */
+    double *delta;       /* (D) */
+    double *v_star;      /* (D) m_u + delta */
+    double *losses;      /* (forwards, 4) (E5) total, nll, kl, wd */
+    double *steps;       /* (forwards, D) delta in each forward */
+    double *gradients;   /* (forwards - 1, D) d total / d delta there */
+    size_t forwards;     /* how many there were */
 } rome99_pair;
 
 size_t rome99_pair_layout(rome99_pair *pair, const rome99_shape *shape, const rome99_hparams *hparams,
-                           size_t N, void *memory);
+                          size_t N, void *memory);
 
 /* Scratch for rome99_find_pair: bytes, for this very request. */
 size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams *hparams,
-                                 const rome99_request *request);
+                                const rome99_request *request);
 
 /* Keys and MLP outputs (E1), then delta (E5). Preconditions: layer < L, n_target >= 1, ids < V, every
  * lookup < its length, every text of at most T tokens. */
 void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_hparams *hparams,
-                       const rome99_request *request, void *scratch);
+                      const rome99_request *request, void *scratch);
 
 /* The rank-one update of one method: dW = u (x) right. */
 typedef struct {

@@ -20,12 +20,12 @@ int rome99_method_read(rome99_method *method, const char *name, rome99_error *e)
 
 /* ---------------------------------------------------------------------------- finding */
 
-int rome99_edit_find(rome99_edit *edit, const rome99_setup *setup, const rome99_gpt2 *model,
-                     const rome99_ask *ask, rome99_method method, rome99_error *e) {
+int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *model, const rome99_ask *ask,
+                     rome99_method method, rome99_error *e) {
     const rome99_shape *shape = &model->shape;
     const rome99_hparams *h = &setup->settings.h;
     size_t pair, update, scratch;
-    void *memory = NULL;
+    void *memory;
     memset(edit, 0, sizeof *edit);
     edit->ask = ask;
     if (rome99_tokens_make(&edit->tokens, setup->checkpoint.bpe, shape->T, ask, &setup->templates.list,
@@ -36,16 +36,14 @@ int rome99_edit_find(rome99_edit *edit, const rome99_setup *setup, const rome99_
     scratch = rome99_find_pair_scratch(shape, h, &edit->tokens.request);
     edit->pair_memory = pair == SIZE_MAX ? NULL : malloc(pair);
     edit->update_memory = malloc(update);
-    memory = scratch == SIZE_MAX ? NULL : malloc(scratch);
+    memory = rome99_memory_get(&setup->memory, scratch);
     if (!edit->pair_memory || !edit->update_memory || !memory) {
-        free(memory);
         rome99_edit_free(edit);
         return rome99_fail(e, NULL, "out of memory");
     }
     rome99_pair_layout(&edit->pair, shape, h, edit->tokens.request.N, edit->pair_memory);
     rome99_update_layout(&edit->update, shape, edit->update_memory);
     rome99_find_pair(&edit->pair, model, h, &edit->tokens.request, memory);
-    free(memory);
     rome99_edit_again(edit, setup, method);
     return 0;
 }
@@ -80,9 +78,9 @@ void rome99_edit_free(rome99_edit *edit) {
 
 /* ---------------------------------------------------------------------------- probes */
 
-/* The texts that an edit is measured with, in this order: for the edit prompt, then each paraphrase: bare,
- * then behind each test prefix: one text that asks for target_new, and one for target_true if there is one;
- * then for each neighbour, bare and behind each prefix, one text whose next token counts. */
+/* The texts that an edit is measured with, in this order: bare, then behind each test prefix: for the edit
+ * prompt, then each paraphrase, one text that asks for target_new and one for target_true if there is one;
+ * then for each neighbour one text whose next token counts. */
 typedef struct {
     rome99_texts texts;
     int32_t *target[2]; /* new, true */
@@ -100,8 +98,7 @@ static int add_probe(probes *p, const rome99_setup *setup, const rome99_text *pr
     size_t n, t, T = setup->checkpoint.model.shape.T, longest;
     int32_t *ids;
     int failed;
-    if (prompt->failed)
-        return rome99_fail(e, where, "out of memory");
+    if (prompt->failed) return rome99_fail(e, where, "out of memory");
     if (rome99_bpe_encode(&ids, NULL, &n, setup->checkpoint.bpe, (unsigned char *)prompt->bytes, prompt->size,
                           e))
         return -1;
@@ -121,19 +118,25 @@ static int add_probe(probes *p, const rome99_setup *setup, const rome99_text *pr
     return failed;
 }
 
-/* A prompt, bare and behind each prefix. */
-static int add_prompt(probes *p, const rome99_setup *setup, rome99_string prompt, int neighbour,
-                      const char *where, rome99_error *e) {
-    const rome99_strings *prefixes = &setup->test_prefixes.list;
-    size_t i;
+/* All prompts, bare (prefix NULL) or behind one prefix. */
+static int add_prompts(probes *p, const rome99_setup *setup, const rome99_ask *ask,
+                       const rome99_string *prefix, const char *where, rome99_error *e) {
+    size_t i, P = ask->paraphrase.n;
     int failed = 0;
-    for (i = 0; !failed && i <= prefixes->n; i++) {
-        rome99_text text = {0};
-        if (i == 0)
-            rome99_text_put(&text, prompt.bytes, prompt.size);
-        else
-            rome99_splice(&text, prefixes->item[i - 1], prompt);
-        failed = add_probe(p, setup, &text, neighbour, where, e);
+    for (i = 0; !failed && i < 1 + P + ask->neighbour.n; i++) {
+        rome99_text prompt = {0}, text = {0};
+        rome99_string bare;
+        if (i == 0) rome99_splice(&prompt, ask->prompt, ask->subject);
+        bare.bytes = prompt.bytes;
+        bare.size = prompt.size;
+        if (i > 0) bare = i <= P ? ask->paraphrase.item[i - 1] : ask->neighbour.item[i - 1 - P];
+        if (prefix && !prompt.failed)
+            rome99_splice(&text, *prefix, bare);
+        else if (!prompt.failed)
+            rome99_text_put(&text, bare.bytes, bare.size);
+        text.failed |= prompt.failed;
+        failed = add_probe(p, setup, &text, i > P, where, e);
+        rome99_text_free(&prompt);
         rome99_text_free(&text);
     }
     return failed;
@@ -141,28 +144,17 @@ static int add_prompt(probes *p, const rome99_setup *setup, rome99_string prompt
 
 static int make_probes(probes *p, const rome99_setup *setup, const rome99_ask *ask, const char *where,
                        rome99_error *e) {
-    rome99_text prompt = {0};
-    rome99_string spliced;
+    const rome99_strings *prefixes = &setup->test_prefixes.list;
     size_t i;
     int failed;
     memset(p, 0, sizeof *p);
-    rome99_splice(&prompt, ask->prompt, ask->subject);
-    spliced.bytes = prompt.bytes;
-    spliced.size = prompt.size;
-    failed = prompt.failed ? rome99_fail(e, where, "out of memory")
-                           : rome99_encode_target(&p->target[0], &p->n_target[0], setup->checkpoint.bpe,
-                                                  ask->target_new, e);
+    failed = rome99_encode_target(&p->target[0], &p->n_target[0], setup->checkpoint.bpe, ask->target_new, e);
     if (!failed && ask->target_true.size)
-        failed = rome99_encode_target(&p->target[1], &p->n_target[1], setup->checkpoint.bpe, ask->target_true, e);
-    if (!failed)
-        failed = add_prompt(p, setup, spliced, 0, where, e);
-    rome99_text_free(&prompt);
-    for (i = 0; !failed && i < ask->paraphrase.n; i++)
-        failed = add_prompt(p, setup, ask->paraphrase.item[i], 0, where, e);
-    for (i = 0; !failed && i < ask->neighbour.n; i++)
-        failed = add_prompt(p, setup, ask->neighbour.item[i], 1, where, e);
-    if (failed)
-        free_probes(p);
+        failed = rome99_encode_target(&p->target[1], &p->n_target[1], setup->checkpoint.bpe, ask->target_true,
+                                      e);
+    for (i = 0; !failed && i <= prefixes->n; i++)
+        failed = add_prompts(p, setup, ask, i ? &prefixes->item[i - 1] : NULL, where, e);
+    if (failed) free_probes(p);
     return failed;
 }
 
@@ -173,8 +165,7 @@ int rome99_edit_check(const rome99_setup *setup, const rome99_ask *ask, const ch
                            &setup->templates.list, setup->settings.fact_token_last, where, e))
         return -1;
     rome99_tokens_free(&tokens);
-    if (make_probes(&p, setup, ask, where, e))
-        return -1;
+    if (make_probes(&p, setup, ask, where, e)) return -1;
     free_probes(&p);
     return 0;
 }
@@ -195,8 +186,7 @@ static void count(mean *m, int prefixed, double x) {
 static void take(rome99_figure out[2], const mean *m) {
     int i;
     for (i = 0; i < 2; i++)
-        if (m->n[i])
-            out[i] = known(m->sum[i] / (double)m->n[i]);
+        if (m->n[i]) out[i] = known(m->sum[i] / (double)m->n[i]);
 }
 
 /* P = exp(mean log p over the text's targets); *share of targets that are the argmax. */
@@ -224,8 +214,8 @@ static void tally(rome99_measures *m, const probes *p, size_t prompts, size_t ne
     memset(&locality, 0, sizeof locality);
     memset(&p_new, 0, sizeof p_new);
     memset(&p_before, 0, sizeof p_before);
-    for (i = 0; i < prompts; i++) /* [0]: the edit prompt; [1]: paraphrases */
-        for (j = 0; j <= prefixes; j++) {
+    for (j = 0; j <= prefixes; j++) {
+        for (i = 0; i < prompts; i++) { /* [0]: the edit prompt; [1]: paraphrases */
             double p_n = probability(&share, &p->texts, text, after);
             if (i == 0) {
                 count(&p_new, j > 0, p_n);
@@ -236,11 +226,11 @@ static void tally(rome99_measures *m, const probes *p, size_t prompts, size_t ne
             if (p->n_target[1])
                 count(&efficacy_p[i > 0], j > 0, p_n > probability(&ignored, &p->texts, text++, after));
         }
-    for (i = 0; i < neighbours; i++)
-        for (j = 0; j <= prefixes; j++, text++) {
+        for (i = 0; i < neighbours; i++, text++) {
             size_t at = p->texts.text[text].targets;
             count(&locality, j > 0, before[at].argmax == after[at].argmax);
         }
+    }
     take(m->efficacy, &efficacy[0]);
     take(m->efficacy_p, &efficacy_p[0]);
     take(m->generalisation, &efficacy[1]);
@@ -251,20 +241,19 @@ static void tally(rome99_measures *m, const probes *p, size_t prompts, size_t ne
 }
 
 /* One perplexity of a corpus before (unless it is known) and after. */
-static int measure_corpus(rome99_figure *before, rome99_figure *after, rome99_figure *rms, const rome99_gpt2 *model,
-                          size_t layer, const double *W1, const rome99_texts *texts, rome99_cache *cache,
+static int measure_corpus(rome99_figure *before, rome99_figure *after, rome99_figure *rms,
+                          const rome99_gpt2 *model, size_t layer, const double *W1, const rome99_texts *texts,
+                          rome99_cache *cache, rome99_memory *memory,
                           double ppl(const rome99_texts *, const rome99_score *), rome99_error *e) {
     rome99_score *o = malloc(2 * texts->n_targets * sizeof *o);
     double change;
     int failed = !o ? rome99_fail(e, NULL, "out of memory")
-                    : rome99_measure(before->known ? NULL : o, o + texts->n_targets, &change, model, layer, W1,
-                                     texts, cache, e);
+                    : rome99_measure(before->known ? NULL : o, o + texts->n_targets, &change, model, layer,
+                                     W1, texts, cache, memory, e);
     if (!failed) {
-        if (!before->known)
-            *before = known(ppl(texts, o));
+        if (!before->known) *before = known(ppl(texts, o));
         *after = known(ppl(texts, o + texts->n_targets));
-        if (rms)
-            *rms = known(change);
+        if (rms) *rms = known(change);
     }
     free(o);
     return failed;
@@ -277,11 +266,11 @@ int rome99_edit_measure(rome99_edit *edit, rome99_setup *setup, const rome99_gpt
     rome99_score *o;
     probes p;
     int failed;
-    if (make_probes(&p, setup, edit->ask, "request", e))
-        return -1;
+    if (make_probes(&p, setup, edit->ask, "request", e)) return -1;
     o = malloc(2 * p.texts.n_targets * sizeof *o);
     failed = !o ? rome99_fail(e, NULL, "out of memory")
-                : rome99_measure(o, o + p.texts.n_targets, NULL, model, layer, W1, &p.texts, NULL, e);
+                : rome99_measure(o, o + p.texts.n_targets, NULL, model, layer, W1, &p.texts, NULL,
+                                 &setup->memory, e);
     if (!failed)
         tally(m, &p, 1 + edit->ask->paraphrase.n, edit->ask->neighbour.n, setup->test_prefixes.list.n, o,
               o + p.texts.n_targets);
@@ -289,10 +278,11 @@ int rome99_edit_measure(rome99_edit *edit, rome99_setup *setup, const rome99_gpt
     free(o);
     if (!failed && setup->stream.n)
         failed = measure_corpus(&m->stream_before, &m->stream_after, &m->rms_measured, model, layer, W1,
-                                &setup->stream, &setup->stream_cache, rome99_stream_ppl, e);
+                                &setup->stream, &setup->stream_cache, &setup->memory, rome99_stream_ppl, e);
     if (!failed && setup->sentences.n)
         failed = measure_corpus(&m->sentence_before, &m->sentence_after, NULL, model, layer, W1,
-                                &setup->sentences, &setup->sentence_cache, rome99_sentence_ppl, e);
+                                &setup->sentences, &setup->sentence_cache, &setup->memory,
+                                rome99_sentence_ppl, e);
     return failed;
 }
 
@@ -363,9 +353,9 @@ void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_se
         put_figure(out, pairs[i][1], figures[i][1]);
     }
     rome99_text_puts(out, ", \"verdict\": ");
-    rome99_text_puts(out, !m->stream_after.known        ? "null"
+    rome99_text_puts(out, !m->stream_after.known     ? "null"
                           : rome99_edit_collapsed(m) ? "\"collapse\""
-                                                      : "\"stable\"");
+                                                     : "\"stable\"");
     put_number(out, "seconds", m->seconds);
     rome99_text_puts(out, "}");
 }

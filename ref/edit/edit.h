@@ -42,8 +42,8 @@ int rome99_edit_check(const rome99_setup *setup, const rome99_ask *ask, const ch
 
 /* Tokens, pair and update for one request on `model` (the setup's, or one edited before). Interference and
  * predicted rms too. Returns 0, or -1 with *e set and nothing to free. */
-int rome99_edit_find(rome99_edit *edit, const rome99_setup *setup, const rome99_gpt2 *model,
-                     const rome99_ask *ask, rome99_method method, rome99_error *e);
+int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *model, const rome99_ask *ask,
+                     rome99_method method, rome99_error *e);
 /* Another method for the same pair. */
 void rome99_edit_again(rome99_edit *edit, const rome99_setup *setup, rome99_method method);
 

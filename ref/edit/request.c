@@ -15,16 +15,14 @@ static rome99_string string_of(rome99_value v) {
 static size_t slot(rome99_string s) {
     size_t i;
     for (i = 0; i + 1 < s.size; i++)
-        if (s.bytes[i] == '{' && s.bytes[i + 1] == '}')
-            return i;
+        if (s.bytes[i] == '{' && s.bytes[i + 1] == '}') return i;
     return s.size;
 }
 
 static int has_one_slot(rome99_string s) {
     size_t at = slot(s);
     rome99_string rest;
-    if (at == s.size)
-        return 0;
+    if (at == s.size) return 0;
     rest.bytes = s.bytes + at + 2;
     rest.size = s.size - at - 2;
     return slot(rest) == rest.size;
@@ -41,8 +39,7 @@ void rome99_splice(rome99_text *out, rome99_string template, rome99_string text)
 
 static int read_string(rome99_string *s, rome99_value object, const char *key, rome99_error *e) {
     rome99_value v;
-    if (rome99_json_require(&v, object, key, ROME99_STRING, e))
-        return -1;
+    if (rome99_json_require(&v, object, key, ROME99_STRING, e)) return -1;
     *s = string_of(v);
     return s->size ? 0 : rome99_json_fail(e, v, "\"%s\" is empty", key);
 }
@@ -74,20 +71,19 @@ static int read_ask(rome99_ask *ask, rome99_value record, rome99_error *e) {
     int found;
     if (rome99_json_kind(record) != ROME99_OBJECT)
         return rome99_json_fail(e, record, "a request is an object");
-    if ((found = rome99_json_member(&rewrite, record, "requested_rewrite", e)) < 0)
-        return -1;
-    if (!found)
-        rewrite = record;
-    if (read_string(&ask->prompt, rewrite, "prompt", e) || read_string(&ask->subject, rewrite, "subject", e) ||
+    if ((found = rome99_json_member(&rewrite, record, "requested_rewrite", e)) < 0) return -1;
+    if (!found) rewrite = record;
+    if (read_string(&ask->prompt, rewrite, "prompt", e) ||
+        read_string(&ask->subject, rewrite, "subject", e) ||
         rome99_json_require(&target, rewrite, "target_new", ROME99_OBJECT, e) ||
         read_string(&ask->target_new, target, "str", e) ||
         rome99_json_require(&prompt, rewrite, "prompt", ROME99_STRING, e))
         return -1;
     if (!has_one_slot(ask->prompt))
         return rome99_json_fail(e, prompt, "the prompt must have exactly one \"{}\"");
-    if ((found = rome99_json_member(&target, rewrite, "target_true", e)) < 0)
-        return -1;
-    if (found && rome99_json_kind(target) == ROME99_OBJECT && read_string(&ask->target_true, target, "str", e))
+    if ((found = rome99_json_member(&target, rewrite, "target_true", e)) < 0) return -1;
+    if (found && rome99_json_kind(target) == ROME99_OBJECT &&
+        read_string(&ask->target_true, target, "str", e))
         return -1;
     return read_optional_strings(&ask->paraphrase, record, "paraphrase_prompts", e) ||
                    read_optional_strings(&ask->neighbour, record, "neighborhood_prompts", e)
@@ -100,8 +96,7 @@ int rome99_asks_read(rome99_asks *asks, const char *path, rome99_error *e) {
     rome99_items items;
     int failed = 0;
     memset(asks, 0, sizeof *asks);
-    if (rome99_json_read(&asks->doc, path, e))
-        return -1;
+    if (rome99_json_read(&asks->doc, path, e)) return -1;
     root = record = rome99_json_root(asks->doc);
     items = rome99_json_items(root);
     if (!(asks->item = calloc(rome99_json_length(root) + 1, sizeof *asks->item)))
@@ -111,10 +106,8 @@ int rome99_asks_read(rome99_asks *asks, const char *path, rome99_error *e) {
     else
         while (!failed && rome99_json_next(&items, NULL, &record))
             failed = read_ask(&asks->item[asks->n++], record, e);
-    if (!failed && asks->n == 0)
-        failed = rome99_fail(e, path, "no request in it");
-    if (failed)
-        rome99_asks_free(asks);
+    if (!failed && asks->n == 0) failed = rome99_fail(e, path, "no request in it");
+    if (failed) rome99_asks_free(asks);
     return failed;
 }
 
@@ -134,19 +127,16 @@ int rome99_prefixes_read(rome99_prefixes *prefixes, const char *path, int bare_f
     size_t i;
     int failed;
     memset(prefixes, 0, sizeof *prefixes);
-    if (rome99_json_read(&prefixes->doc, path, e))
-        return -1;
+    if (rome99_json_read(&prefixes->doc, path, e)) return -1;
     root = rome99_json_root(prefixes->doc);
     failed = read_strings(&prefixes->list, root, "templates", e);
     for (i = 0; !failed && i < prefixes->list.n; i++)
         if (!has_one_slot(prefixes->list.item[i]))
             failed = rome99_fail(e, path, "entry %lu must have exactly one \"{}\"", (unsigned long)i);
-    if (!failed && prefixes->list.n == 0)
-        failed = rome99_fail(e, path, "no entries");
+    if (!failed && prefixes->list.n == 0) failed = rome99_fail(e, path, "no entries");
     if (!failed && bare_first && prefixes->list.item[0].size != 2)
         failed = rome99_fail(e, path, "the first template must be \"{}\" itself");
-    if (failed)
-        rome99_prefixes_free(prefixes);
+    if (failed) rome99_prefixes_free(prefixes);
     return failed;
 }
 
@@ -169,10 +159,8 @@ int rome99_fact_token(rome99_settings *settings, const char *where, const char *
 static int read_number(double *x, rome99_value object, const char *key, rome99_error *e) {
     rome99_value v;
     int found = rome99_json_member(&v, object, key, e);
-    if (found <= 0)
-        return found;
-    if (rome99_json_double(x, v, e))
-        return -1;
+    if (found <= 0) return found;
+    if (rome99_json_double(x, v, e)) return -1;
     return *x >= 0.0 ? 0 : rome99_json_fail(e, v, "\"%s\" must not be negative", key);
 }
 
@@ -183,39 +171,30 @@ static int read_settings(rome99_settings *s, rome99_value object, const char *pa
     int found;
     if (rome99_json_kind(object) != ROME99_OBJECT)
         return rome99_json_fail(e, object, "hyper-parameters are an object");
-    if ((found = rome99_json_member(&v, object, "layers", e)) < 0)
-        return -1;
+    if ((found = rome99_json_member(&v, object, "layers", e)) < 0) return -1;
     if (found) {
         items = rome99_json_items(v);
         if (rome99_json_kind(v) != ROME99_ARRAY || rome99_json_length(v) != 1)
             return rome99_json_fail(e, v, "\"layers\" must be an array of one layer");
         rome99_json_next(&items, NULL, &layer);
-        if (rome99_json_integer(&x, layer, 100000, e))
-            return -1;
+        if (rome99_json_integer(&x, layer, 100000, e)) return -1;
         s->h.layer = (size_t)x;
         s->has_layer = 1;
     }
-    if ((found = rome99_json_member(&v, object, "fact_token", e)) < 0)
-        return -1;
+    if ((found = rome99_json_member(&v, object, "fact_token", e)) < 0) return -1;
     if (found && rome99_json_kind(v) != ROME99_STRING)
         return rome99_json_fail(e, v, "\"fact_token\" must be a string");
-    if (found && rome99_fact_token(s, path, rome99_json_string(v), e))
-        return -1;
-    if ((found = rome99_json_member(&v, object, "v_num_grad_steps", e)) < 0)
-        return -1;
+    if (found && rome99_fact_token(s, path, rome99_json_string(v), e)) return -1;
+    if ((found = rome99_json_member(&v, object, "v_num_grad_steps", e)) < 0) return -1;
     if (found) {
-        if (rome99_json_integer(&x, v, 1000000, e))
-            return -1;
-        if (x == 0)
-            return rome99_json_fail(e, v, "\"v_num_grad_steps\" must be at least 1");
+        if (rome99_json_integer(&x, v, 1000000, e)) return -1;
+        if (x == 0) return rome99_json_fail(e, v, "\"v_num_grad_steps\" must be at least 1");
         s->h.v_num_grad_steps = (size_t)x;
     }
-    if ((found = rome99_json_member(&v, object, "mom2_adjustment", e)) < 0)
-        return -1;
+    if ((found = rome99_json_member(&v, object, "mom2_adjustment", e)) < 0) return -1;
     if (found && rome99_json_kind(v) != ROME99_BOOLEAN)
         return rome99_json_fail(e, v, "\"mom2_adjustment\" must be true or false");
-    if (found)
-        s->identity = !rome99_json_boolean(v);
+    if (found) s->identity = !rome99_json_boolean(v);
     return read_number(&s->h.v_lr, object, "v_lr", e) ||
                    read_number(&s->h.v_weight_decay, object, "v_weight_decay", e) ||
                    read_number(&s->h.kl_factor, object, "kl_factor", e) ||
@@ -227,8 +206,7 @@ static int read_settings(rome99_settings *s, rome99_value object, const char *pa
 int rome99_settings_read(rome99_settings *settings, const char *path, rome99_error *e) {
     rome99_json *doc;
     int failed;
-    if (rome99_json_read(&doc, path, e))
-        return -1;
+    if (rome99_json_read(&doc, path, e)) return -1;
     failed = read_settings(settings, rome99_json_root(doc), path, e);
     rome99_json_free(doc);
     return failed;
@@ -240,8 +218,7 @@ int rome99_encode_target(int32_t **ids, size_t *n, const rome99_bpe *bpe, rome99
                          rome99_error *e) {
     rome99_text text = {0};
     int failed;
-    if (target.size == 0 || target.bytes[0] != ' ')
-        rome99_text_puts(&text, " ");
+    if (target.size == 0 || target.bytes[0] != ' ') rome99_text_puts(&text, " ");
     rome99_text_put(&text, target.bytes, target.size);
     failed = text.failed ? rome99_fail(e, NULL, "out of memory")
                          : rome99_bpe_encode(ids, NULL, n, bpe, (unsigned char *)text.bytes, text.size, e);
@@ -251,22 +228,20 @@ int rome99_encode_target(int32_t **ids, size_t *n, const rome99_bpe *bpe, rome99
 
 /* Appends one text: encode(text) and then `more` ids. last_byte: of the subject, in the text; *subject:
  * how many tokens overlap its `size` bytes. */
-static int append_text(rome99_tokens *t, size_t *used, size_t j, const rome99_bpe *bpe, const rome99_text *text,
-                       size_t last_byte, size_t size, int at_end, size_t more, rome99_error *e) {
+static int append_text(rome99_tokens *t, size_t *used, size_t j, const rome99_bpe *bpe,
+                       const rome99_text *text, size_t last_byte, size_t size, int at_end, size_t more,
+                       rome99_error *e) {
     int32_t *ids, *grown;
     size_t *ends, n, i;
-    if (text->failed)
-        return rome99_fail(e, NULL, "out of memory");
-    if (rome99_bpe_encode(&ids, &ends, &n, bpe, (unsigned char *)text->bytes, text->size, e))
-        return -1;
+    if (text->failed) return rome99_fail(e, NULL, "out of memory");
+    if (rome99_bpe_encode(&ids, &ends, &n, bpe, (unsigned char *)text->bytes, text->size, e)) return -1;
     for (i = 0; i + 1 < n && ends[i] <= last_byte; i++)
         ;
     t->lookup[j] = at_end ? n - 1 : i;
     if (j == 0)
         for (t->subject_tokens = 0; i + 1 > 0 && ends[i] + size > last_byte + 1; i--) {
             t->subject_tokens++;
-            if (i == 0)
-                break;
+            if (i == 0) break;
         }
     grown = realloc(t->ids, (*used + n + more) * sizeof *grown);
     if (grown) {
@@ -293,8 +268,7 @@ static int append_texts(rome99_tokens *t, const rome99_bpe *bpe, const rome99_as
             rome99_splice(&prompt, ask->prompt, ask->subject);
             spliced.bytes = prompt.bytes;
             spliced.size = prompt.size;
-            if (!prompt.failed)
-                rome99_splice(&text, templates->item[j], spliced);
+            if (!prompt.failed) rome99_splice(&text, templates->item[j], spliced);
             last += slot(templates->item[j]) + slot(ask->prompt);
         } else { /* the KL prompt */
             rome99_text_put(&text, ask->subject.bytes, size);
@@ -314,8 +288,7 @@ int rome99_tokens_make(rome99_tokens *t, const rome99_bpe *bpe, size_t n_positio
                        rome99_error *e) {
     size_t N = templates->n, j;
     memset(t, 0, sizeof *t);
-    if (rome99_encode_target(&t->target, &t->request.n_target, bpe, ask->target_new, e))
-        return -1;
+    if (rome99_encode_target(&t->target, &t->request.n_target, bpe, ask->target_new, e)) return -1;
     t->length = calloc(N + 1, sizeof *t->length);
     t->lookup = calloc(N + 1, sizeof *t->lookup);
     if (!t->length || !t->lookup) {

@@ -48,8 +48,8 @@ void rome99_prefixes_free(rome99_prefixes *prefixes);
 typedef struct {
     rome99_hparams h;
     int has_layer;
-    int fact_token_last;   /* "last" instead of "subject_last" */
-    int identity;          /* mom2_adjustment false: C is the identity */
+    int fact_token_last; /* "last" instead of "subject_last" */
+    int identity;        /* mom2_adjustment false: C is the identity */
 } rome99_settings;
 
 /* Overrides *settings with what the file has of: layers (one of them), fact_token, v_num_grad_steps, v_lr,
@@ -69,9 +69,9 @@ typedef struct {
 
 /* Splices the ask into every template and encodes it; refuses texts longer than n_positions. `where`
  * names the request in messages. */
-int rome99_tokens_make(rome99_tokens *tokens, const rome99_bpe *bpe, size_t n_positions, const rome99_ask *ask,
-                       const rome99_strings *templates, int fact_token_last, const char *where,
-                       rome99_error *e);
+int rome99_tokens_make(rome99_tokens *tokens, const rome99_bpe *bpe, size_t n_positions,
+                       const rome99_ask *ask, const rome99_strings *templates, int fact_token_last,
+                       const char *where, rome99_error *e);
 void rome99_tokens_free(rome99_tokens *tokens);
 
 /* encode(target), with one space put in front unless it begins with one. */

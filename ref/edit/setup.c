@@ -26,13 +26,11 @@ int rome99_read_size(size_t *out, const char *name, const char *text, size_t lea
                      rome99_error *e) {
     const char *p = text;
     size_t x = 0;
-    if (!text)
-        return 0;
-    for (; *p >= '0' && *p <= '9' && x <= most / 10; p++)
-        x = 10 * x + (size_t)(*p - '0');
+    if (!text) return 0;
+    for (; *p >= '0' && *p <= '9' && x <= most / 10; p++) x = 10 * x + (size_t)(*p - '0');
     if (*p || p == text || x < least || x > most)
-        return rome99_fail(e, name, "\"%s\" is not a whole number from %lu to %lu", text, (unsigned long)least,
-                           (unsigned long)most);
+        return rome99_fail(e, name, "\"%s\" is not a whole number from %lu to %lu", text,
+                           (unsigned long)least, (unsigned long)most);
     *out = x;
     return 0;
 }
@@ -40,8 +38,7 @@ int rome99_read_size(size_t *out, const char *name, const char *text, size_t lea
 int rome99_read_double(double *out, const char *name, const char *text, double least, rome99_error *e) {
     char *end;
     double x;
-    if (!text)
-        return 0;
+    if (!text) return 0;
     x = strtod(text, &end);
     if (*end || end == text || !(x >= least) || x - x != 0.0)
         return rome99_fail(e, name, "\"%s\" is not a number from %g up", text, least);
@@ -57,8 +54,7 @@ static int add_sentence(rome99_texts *texts, const rome99_checkpoint *c, const c
     size_t n, T = c->model.shape.T;
     int32_t *ids;
     int failed;
-    if (rome99_bpe_encode(&ids, NULL, &n, c->bpe, (const unsigned char *)bytes, size, e))
-        return -1;
+    if (rome99_bpe_encode(&ids, NULL, &n, c->bpe, (const unsigned char *)bytes, size, e)) return -1;
     if (n > T) {
         fprintf(stderr, "rome99: %s: sentence %lu has %lu tokens, cut to %lu\n", path, (unsigned long)number,
                 (unsigned long)n, (unsigned long)T);
@@ -77,10 +73,8 @@ static int add_lines(rome99_texts *texts, const rome99_checkpoint *c, const char
     for (; at < size; number++) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t length = (end ? (size_t)(end - text) : size) - at;
-        if (length && text[at + length - 1] == '\r')
-            length--;
-        if (add_sentence(texts, c, path, number, text + at, length, e))
-            return -1;
+        if (length && text[at + length - 1] == '\r') length--;
+        if (add_sentence(texts, c, path, number, text + at, length, e)) return -1;
         at = end ? (size_t)(end - text) + 1 : size;
     }
     return 0;
@@ -95,15 +89,12 @@ static int add_json(rome99_texts *texts, const rome99_checkpoint *c, const char 
     for (; rome99_json_next(&items, NULL, &item); number++) {
         rome99_value v = item;
         int found = 1;
-        if (rome99_json_kind(item) == ROME99_OBJECT &&
-            (found = rome99_json_member(&v, item, "Text", e)) == 0)
+        if (rome99_json_kind(item) == ROME99_OBJECT && (found = rome99_json_member(&v, item, "Text", e)) == 0)
             found = rome99_json_member(&v, item, "text", e);
-        if (found < 0)
-            return -1;
+        if (found < 0) return -1;
         if (!found || rome99_json_kind(v) != ROME99_STRING)
             return rome99_json_fail(e, item, "a sentence is a string, or an object with a string \"Text\"");
-        if (add_sentence(texts, c, path, number, rome99_json_string(v), rome99_json_length(v), e))
-            return -1;
+        if (add_sentence(texts, c, path, number, rome99_json_string(v), rome99_json_length(v), e)) return -1;
     }
     return 0;
 }
@@ -113,13 +104,13 @@ static int ends_with(const char *path, const char *end) {
     return n >= m && strcmp(path + n - m, end) == 0;
 }
 
-int rome99_read_sentences(rome99_texts *texts, const char *path, const rome99_checkpoint *c, rome99_error *e) {
+int rome99_read_sentences(rome99_texts *texts, const char *path, const rome99_checkpoint *c,
+                          rome99_error *e) {
     unsigned char *data;
     rome99_json *doc;
     size_t size;
     int failed;
-    if (rome99_read_file(&data, &size, path, e))
-        return -1;
+    if (rome99_read_file(&data, &size, path, e)) return -1;
     if (ends_with(path, ".json")) {
         failed = rome99_json_parse(&doc, path, data, size, e);
         if (!failed) {
@@ -130,10 +121,8 @@ int rome99_read_sentences(rome99_texts *texts, const char *path, const rome99_ch
         failed = add_lines(texts, c, path, (const char *)data, size, e);
     }
     free(data);
-    if (!failed && texts->n == 0)
-        failed = rome99_fail(e, path, "no sentence in it");
-    if (failed)
-        rome99_texts_free(texts);
+    if (!failed && texts->n == 0) failed = rome99_fail(e, path, "no sentence in it");
+    if (failed) rome99_texts_free(texts);
     return failed;
 }
 
@@ -142,8 +131,7 @@ static int add_windows(rome99_texts *texts, const char *path, const rome99_shape
     const rome99_tensor *t;
     size_t i, T;
     int failed = 0;
-    if (rome99_safetensors_read(&st, path, e))
-        return -1;
+    if (rome99_safetensors_read(&st, path, e)) return -1;
     if (rome99_safetensors_require(&t, st, "ids", e))
         failed = -1;
     else if (t->dtype != ROME99_ST_I32 || t->rank != 2 || t->count == 0)
@@ -170,12 +158,10 @@ int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_check
     if (ends_with(path, ".safetensors")) {
         failed = add_windows(texts, path, &c->model.shape, e);
     } else {
-        if (rome99_read_file(&data, &size, path, e))
-            return -1;
+        if (rome99_read_file(&data, &size, path, e)) return -1;
         failed = rome99_bpe_encode(&ids, NULL, &n, c->bpe, data, size, e);
         free(data);
-        if (failed)
-            return -1;
+        if (failed) return -1;
         if (n < T)
             failed = rome99_fail(e, path, "%lu tokens: fewer than one window of %lu", (unsigned long)n,
                                  (unsigned long)T);
@@ -183,8 +169,7 @@ int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_check
             failed = rome99_texts_add(texts, ids + i, T, ids + i + 1, 0, T - 1, e);
         free(ids);
     }
-    if (failed)
-        rome99_texts_free(texts);
+    if (failed) rome99_texts_free(texts);
     return failed;
 }
 
@@ -193,11 +178,15 @@ int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_check
 /* Finite and, but for the rounding of float32, symmetric. */
 static int check_cov(const double *C, size_t F, const char *path, rome99_error *e) {
     size_t i, j;
+    for (i = 0; i < F * F; i++)
+        if (!(C[i] - C[i] == 0.0))
+            return rome99_fail(e, path, "C is not finite at (%lu, %lu)", (unsigned long)(i / F),
+                               (unsigned long)(i % F));
     for (i = 0; i < F; i++)
         for (j = 0; j <= i; j++) {
             double d = C[i * F + j] - C[j * F + i], size = C[i * F + i] * C[j * F + j];
             if (!(d * d <= 1e-10 * (size < 0.0 ? -size : size)))
-                return rome99_fail(e, path, "C is not finite and symmetric at (%lu, %lu)", (unsigned long)i,
+                return rome99_fail(e, path, "C is not symmetric at (%lu, %lu)", (unsigned long)i,
                                    (unsigned long)j);
         }
     return 0;
@@ -209,8 +198,7 @@ static int load_cov_tensor(double **C, const char *path, size_t F, rome99_error 
     const rome99_tensor *t;
     rome99_weight w;
     int failed;
-    if (rome99_safetensors_read(&st, path, e))
-        return -1;
+    if (rome99_safetensors_read(&st, path, e)) return -1;
     failed = rome99_safetensors_require(&t, st, "C", e);
     if (!failed && t->rank == 2 && t->shape[0] == F && t->shape[1] == F &&
         (t->dtype == ROME99_ST_F64 || t->dtype == ROME99_ST_F32)) {
@@ -230,8 +218,7 @@ static int load_cov(double **C, const char *path, size_t F, rome99_error *e) {
     *C = NULL;
     if (ends_with(path, ".npy") ? rome99_npy_read(C, &rows, &cols, path, e) : load_cov_tensor(C, path, F, e))
         return -1;
-    if (*C && rows == F && cols == F && check_cov(*C, F, path, e) == 0)
-        return 0;
+    if (*C && rows == F && cols == F && check_cov(*C, F, path, e) == 0) return 0;
     if (!*C || rows != F || cols != F)
         rome99_fail(e, path, "C must be a matrix of %lu x %lu floats", (unsigned long)F, (unsigned long)F);
     free(*C);
@@ -255,33 +242,40 @@ static int factor(rome99_setup *s, const char *path, rome99_error *e) {
 }
 
 /* Where a file is: what the option names, else the folder's where it exists, else "" (*path is malloc'ed). */
-static int locate(char **path, const char *folder, const char *name, const char *chosen,
-                  rome99_error *e) {
+static int locate(char **path, const char *folder, const char *name, const char *chosen, rome99_error *e) {
     *path = chosen ? rome99_path("", chosen) : rome99_path(folder, name);
-    if (*path && !chosen && !rome99_exists(*path))
-        **path = '\0';
+    if (*path && !chosen && !rome99_exists(*path)) **path = '\0';
     return *path ? 0 : rome99_fail(e, name, "out of memory");
 }
 
-static int read_cov(rome99_setup *s, const char *folder, const char *const *o, size_t folder_layer,
-                    int folder_has_layer, rome99_error *e) {
-    int identity = o[ROME99_O_COV] ? strcmp(o[ROME99_O_COV], "identity") == 0
-                                   : s->settings.identity;
+/* The layer that the folder's own C is of, as its own hparams.json says: 1 and *layer, or 0 if it does not. */
+static int layer_of_cov(size_t *layer, const char *folder) {
+    char *path = rome99_path(folder, "hparams.json");
+    rome99_settings own = {{0}, 0, 0, 0};
+    rome99_error ignored;
+    int known = path && rome99_exists(path) && rome99_settings_read(&own, path, &ignored) == 0 &&
+                own.has_layer;
+    free(path);
+    *layer = own.h.layer;
+    return known;
+}
+
+static int read_cov(rome99_setup *s, const char *folder, const char *const *o, rome99_error *e) {
+    int identity = o[ROME99_O_COV] ? strcmp(o[ROME99_O_COV], "identity") == 0 : s->settings.identity;
     const char *file = identity ? NULL : o[ROME99_O_COV];
+    size_t layer;
     char *path;
     int failed = 0, other_layer;
-    if (locate(&path, folder, "cov.safetensors", file, e))
-        return -1;
-    other_layer = !file && *path && folder_has_layer && folder_layer != s->settings.h.layer;
+    if (locate(&path, folder, "cov.safetensors", file, e)) return -1;
+    other_layer = !file && *path && layer_of_cov(&layer, folder) && layer != s->settings.h.layer;
     if (!*path && !identity)
         failed = rome99_fail(e, folder, "no cov.safetensors there: give --cov FILE or --cov identity");
     else if (other_layer && !identity)
         failed = rome99_fail(e, path, "C of layer %lu; for layer %lu give --cov FILE or --cov identity",
-                             (unsigned long)folder_layer, (unsigned long)s->settings.h.layer);
+                             (unsigned long)layer, (unsigned long)s->settings.h.layer);
     else if (*path && !other_layer)
         failed = load_cov(&s->C, path, s->checkpoint.model.shape.F, e);
-    if (!failed && !identity)
-        failed = factor(s, path, e);
+    if (!failed && !identity) failed = factor(s, path, e);
     free(path);
     return failed;
 }
@@ -290,14 +284,15 @@ static int read_cov(rome99_setup *s, const char *folder, const char *const *o, s
 
 static int override(rome99_settings *s, const char *const *o, rome99_error *e) {
     s->has_layer |= o[ROME99_O_LAYER] != NULL;
-    if (o[ROME99_O_FACT_TOKEN] && rome99_fact_token(s, "--fact_token", o[ROME99_O_FACT_TOKEN], e))
-        return -1;
+    if (o[ROME99_O_FACT_TOKEN] && rome99_fact_token(s, "--fact_token", o[ROME99_O_FACT_TOKEN], e)) return -1;
     return rome99_read_size(&s->h.layer, "--layer", o[ROME99_O_LAYER], 0, 100000, e) ||
-                   rome99_read_size(&s->h.v_num_grad_steps, "--v_num_grad_steps", o[ROME99_O_V_NUM_GRAD_STEPS], 1,
-                                    1000000, e) ||
+                   rome99_read_size(&s->h.v_num_grad_steps, "--v_num_grad_steps",
+                                    o[ROME99_O_V_NUM_GRAD_STEPS], 1, 1000000, e) ||
                    rome99_read_double(&s->h.v_lr, "--v_lr", o[ROME99_O_V_LR], 0.0, e) ||
-                   rome99_read_double(&s->h.v_weight_decay, "--v_weight_decay", o[ROME99_O_V_WEIGHT_DECAY], 0.0, e) ||
-                   rome99_read_double(&s->h.clamp_norm_factor, "--clamp_norm_factor", o[ROME99_O_CLAMP], 0.0, e) ||
+                   rome99_read_double(&s->h.v_weight_decay, "--v_weight_decay", o[ROME99_O_V_WEIGHT_DECAY],
+                                      0.0, e) ||
+                   rome99_read_double(&s->h.clamp_norm_factor, "--clamp_norm_factor", o[ROME99_O_CLAMP], 0.0,
+                                      e) ||
                    rome99_read_double(&s->h.kl_factor, "--kl_factor", o[ROME99_O_KL_FACTOR], 0.0, e)
                ? -1
                : 0;
@@ -305,24 +300,20 @@ static int override(rome99_settings *s, const char *const *o, rome99_error *e) {
 
 /* Settings, then C, which depends on the layer. */
 static int read_settings(rome99_setup *s, const char *folder, const char *const *o, rome99_error *e) {
-    rome99_settings from_folder;
     char *path;
     int failed = 0;
     s->settings.h = rome99_defaults;
-    if (locate(&path, folder, "hparams.json", o[ROME99_O_HPARAMS], e))
-        return -1;
-    if (*path)
-        failed = rome99_settings_read(&s->settings, path, e);
+    if (locate(&path, folder, "hparams.json", o[ROME99_O_HPARAMS], e)) return -1;
+    if (*path) failed = rome99_settings_read(&s->settings, path, e);
     free(path);
-    from_folder = s->settings;
-    if (failed || override(&s->settings, o, e))
-        return -1;
+    if (failed || override(&s->settings, o, e)) return -1;
     if (!s->settings.has_layer)
         return rome99_fail(e, folder, "no hparams.json with \"layers\" there: give --layer N");
     if (s->settings.h.layer >= s->checkpoint.model.shape.L)
         return rome99_fail(e, folder, "layer %lu is out of range: the model has layers 0 to %lu",
-                           (unsigned long)s->settings.h.layer, (unsigned long)s->checkpoint.model.shape.L - 1);
-    return read_cov(s, folder, o, from_folder.h.layer, from_folder.has_layer, e);
+                           (unsigned long)s->settings.h.layer,
+                           (unsigned long)s->checkpoint.model.shape.L - 1);
+    return read_cov(s, folder, o, e);
 }
 
 static int read_prefixes(rome99_prefixes *p, const char *folder, const char *name, const char *chosen,
@@ -341,10 +332,8 @@ static int read_corpora(rome99_setup *s, const char *folder, const char *const *
     char *stream, *sentences;
     int failed = locate(&stream, folder, "windows.safetensors", o[ROME99_O_TEXT], e);
     failed |= locate(&sentences, folder, "sentences.txt", o[ROME99_O_SENTENCES], e);
-    if (!failed && *stream)
-        failed = rome99_read_stream(&s->stream, stream, &s->checkpoint, e);
-    if (!failed && *sentences)
-        failed = rome99_read_sentences(&s->sentences, sentences, &s->checkpoint, e);
+    if (!failed && *stream) failed = rome99_read_stream(&s->stream, stream, &s->checkpoint, e);
+    if (!failed && *sentences) failed = rome99_read_sentences(&s->sentences, sentences, &s->checkpoint, e);
     free(stream);
     free(sentences);
     return failed;
@@ -353,8 +342,7 @@ static int read_corpora(rome99_setup *s, const char *folder, const char *const *
 int rome99_setup_read(rome99_setup *s, const char *folder, const char *const *o, int with_ppl,
                       rome99_error *e) {
     memset(s, 0, sizeof *s);
-    if (rome99_checkpoint_read(&s->checkpoint, folder, e))
-        return -1;
+    if (rome99_checkpoint_read(&s->checkpoint, folder, e)) return -1;
     if (read_settings(s, folder, o, e) ||
         read_prefixes(&s->templates, folder, "templates.json", o[ROME99_O_TEMPLATES], 1, e) ||
         read_prefixes(&s->test_prefixes, folder, "test_prefixes.json", o[ROME99_O_TEST_PREFIXES], 0, e) ||
@@ -375,5 +363,6 @@ void rome99_setup_free(rome99_setup *s) {
     rome99_texts_free(&s->sentences);
     rome99_cache_free(&s->stream_cache);
     rome99_cache_free(&s->sentence_cache);
+    rome99_memory_free(&s->memory);
     memset(s, 0, sizeof *s);
 }

@@ -8,9 +8,20 @@
 
 /* The options that choose other files than the folder's, or override its hparams.json. */
 enum {
-    ROME99_O_LAYER, ROME99_O_TEMPLATES, ROME99_O_COV, ROME99_O_HPARAMS, ROME99_O_V_LR,
-    ROME99_O_V_NUM_GRAD_STEPS, ROME99_O_V_WEIGHT_DECAY, ROME99_O_CLAMP, ROME99_O_KL_FACTOR,
-    ROME99_O_FACT_TOKEN, ROME99_O_TEST_PREFIXES, ROME99_O_TEXT, ROME99_O_SENTENCES, ROME99_CHOICES
+    ROME99_O_LAYER,
+    ROME99_O_TEMPLATES,
+    ROME99_O_COV,
+    ROME99_O_HPARAMS,
+    ROME99_O_V_LR,
+    ROME99_O_V_NUM_GRAD_STEPS,
+    ROME99_O_V_WEIGHT_DECAY,
+    ROME99_O_CLAMP,
+    ROME99_O_KL_FACTOR,
+    ROME99_O_FACT_TOKEN,
+    ROME99_O_TEST_PREFIXES,
+    ROME99_O_TEXT,
+    ROME99_O_SENTENCES,
+    ROME99_CHOICES
 };
 
 /* Their names, what their value is, and a line of help. */
@@ -29,6 +40,7 @@ typedef struct {
     rome99_texts stream;           /* windows or a cut text; none: n == 0 */
     rome99_texts sentences;        /* none: n == 0 */
     rome99_cache stream_cache, sentence_cache;
+    rome99_memory memory; /* for passes */
 } rome99_setup;
 
 /* Reads MODEL and its other files. chosen: (ROME99_CHOICES) the options' values, NULL where not given. Layer, templates and C must come from the folder or

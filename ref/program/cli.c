@@ -22,9 +22,14 @@ static void print_help(const rome99_command *c) {
 }
 
 static int usage_mistake(const rome99_command *c, const char *what, const char *which) {
-    fprintf(stderr, "rome99: %s%s%s (usage: rome99 %s)\n", what, which ? " " : "", which ? which : "",
-            c->usage);
-    return ROME99_BAD_INPUT;
+    rome99_error e;
+    rome99_fail(&e, NULL, "%s%s%.255s (usage: rome99 %s)", what, which ? " " : "", which ? which : "", c->usage);
+    return rome99_complain(&e);
+}
+
+static int printed(void) {
+    rome99_error e;
+    return rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
 }
 
 static rome99_option *find_option(const rome99_command *c, const char *name, size_t length) {
@@ -53,11 +58,11 @@ int rome99_parse(const rome99_command *c, int argc, char **argv) {
         }
         if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
             print_help(c);
-            return ROME99_DONE;
+            return printed();
         }
         if (strcmp(a, "--version") == 0) {
             printf("rome99 %s\n", ROME99_VERSION);
-            return ROME99_DONE;
+            return printed();
         }
         if (!(o = find_option(c, a, equals ? (size_t)(equals - a) : strlen(a))))
             return usage_mistake(c, "unknown option", a);
@@ -68,6 +73,8 @@ int rome99_parse(const rome99_command *c, int argc, char **argv) {
         if (o->argument && !equals && i + 1 == argc)
             return usage_mistake(c, "wants a value:", o->name);
         o->value = !o->argument ? o->name : equals ? equals + 1 : argv[++i];
+        if (!*o->value)
+            return usage_mistake(c, "wants a value that is not empty:", o->name);
     }
     if (count < c->least)
         return usage_mistake(c, "too few arguments", NULL);
@@ -80,12 +87,9 @@ int rome99_complain(const rome99_error *e) {
     return ROME99_BAD_INPUT;
 }
 
-int rome99_print(const char *bytes, size_t size) {
-    if (fwrite(bytes, 1, size, stdout) != size || fflush(stdout)) {
-        fprintf(stderr, "rome99: standard output: cannot write\n");
-        return ROME99_BAD_INPUT;
-    }
-    return ROME99_DONE;
+int rome99_print(const char *bytes, size_t size, rome99_error *e) {
+    fwrite(bytes, 1, size, stdout);
+    return fflush(stdout) || ferror(stdout) ? rome99_fail(e, "standard output", "cannot write") : 0;
 }
 
 void rome99_progress(const char *format, ...) {

@@ -33,8 +33,8 @@ int rome99_parse(const rome99_command *command, int argc, char **argv);
 /* Prints "rome99: message" on standard error and returns ROME99_BAD_INPUT. */
 int rome99_complain(const rome99_error *e);
 
-/* Prints bytes on standard output and flushes it: 0, or ROME99_BAD_INPUT with a message. */
-int rome99_print(const char *bytes, size_t size);
+/* Prints bytes on standard output and flushes it: 0, or -1 with *e set if that or any earlier output failed. */
+int rome99_print(const char *bytes, size_t size, rome99_error *e);
 
 /* A progress line on standard error, overwritten by the next, shown on a terminal only; "" removes it. */
 void rome99_progress(const char *format, ...);

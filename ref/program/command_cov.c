@@ -42,9 +42,9 @@ int rome99_cmd_cov(int argc, char **argv) {
                                {NULL, NULL, NULL, NULL}};
     const char *positional[2];
     rome99_command command = {"cov MODEL FILE",
-                              "Writes C (F, F), the uncentred second moment of a layer's keys over every position of\n"
-                              "FILE: a text, encoded whole and cut every n_positions (the rest is dropped), or a\n"
-                              ".safetensors file with windows (ids).\n",
+                              "Writes C (F, F), the uncentred second moment of a layer's keys over every\n"
+                              "position of FILE: a text, encoded whole and cut every n_positions (the rest is\n"
+                              "dropped), or a .safetensors file with windows (ids).\n",
                               NULL, NULL, 2, 2};
     rome99_error e;
     size_t layer = 0;

@@ -47,9 +47,9 @@ static int open_stage(stage *s, const char *models, const char *name, rome99_err
 /* ------------------------------------------------------------------------- the record */
 
 /* One word, one token, opening the prompt; or the subject further in. */
-static int is_of_kind(const rome99_edit *edit, int first) {
-    return first ? edit->tokens.lookup[0] == 0 && edit->ask->prompt.bytes[0] == '{'
-                 : edit->tokens.lookup[0] > 0 && edit->ask->prompt.bytes[0] != '{' && edit->tokens.subject_tokens == 1;
+static int is_of_kind(const rome99_ask *ask, const rome99_tokens *tokens, int first) {
+    return first ? tokens->lookup[0] == 0 && ask->prompt.bytes[0] == '{'
+                 : tokens->lookup[0] > 0 && ask->prompt.bytes[0] != '{' && tokens->subject_tokens == 1;
 }
 
 typedef struct {
@@ -62,24 +62,51 @@ static int by_interference(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Preflight of every record of a kind, by rome: *count of them, least, median and greatest I; returns the
- * record of the median, or -1 with *e set. */
-static long median_record(double range[3], size_t *count, const stage *s, int first, rome99_error *e) {
+/* P of the first token of target_new behind the bare prompt. */
+static int bare_probability(double *p, const rome99_edit *edit, const stage *s, rome99_error *e) {
+    const rome99_checkpoint *c = &s->setup.checkpoint;
+    size_t n = edit->tokens.length[0] - edit->tokens.request.n_target + 1;
+    rome99_decoder d;
+    if (rome99_decoder_new(&d, &c->model, e))
+        return -1;
+    *p = rome99_exp(rome99_score_token(rome99_decoder_append(&d, edit->tokens.ids, n), c->model.shape.V,
+                                       edit->tokens.target[0])
+                        .logp);
+    rome99_decoder_free(&d);
+    return 0;
+}
+
+/* Preflight by rome of every record of a kind whose bare prompt does not say target_new already: least, median
+ * and greatest I of *count of them. Returns the record of the median, or -1 with *e set. */
+static long median_record(double range[3], size_t *count, stage *s, int first, rome99_error *e) {
     candidate *list = malloc(s->asks.n * sizeof *list);
-    size_t i, n = 0;
+    size_t i, n = 0, steps = s->setup.settings.h.v_num_grad_steps;
     long median = -1;
     int failed = list ? 0 : rome99_fail(e, NULL, "out of memory");
+    s->setup.settings.h.v_num_grad_steps = 1; /* I depends on the keys alone: one forward has them */
     for (i = 0; !failed && i < s->asks.n; i++) {
+        rome99_tokens tokens;
         rome99_edit edit;
+        double p = 0.0;
+        int wanted;
+        if ((failed = rome99_tokens_make(&tokens, s->setup.checkpoint.bpe, s->setup.checkpoint.model.shape.T,
+                                         &s->asks.item[i], &s->setup.templates.list, 0, "facts.json", e)) != 0)
+            break;
+        wanted = is_of_kind(&s->asks.item[i], &tokens, first);
+        rome99_tokens_free(&tokens);
+        if (!wanted)
+            continue;
         if ((failed = rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, &s->asks.item[i], ROME99_ROME,
                                        e)) != 0)
             break;
-        if (is_of_kind(&edit, first)) {
+        failed = bare_probability(&p, &edit, s, e);
+        if (p < 0.1) {
             list[n].I = edit.measures.interference.value;
             list[n++].record = i;
         }
         rome99_edit_free(&edit);
     }
+    s->setup.settings.h.v_num_grad_steps = steps;
     if (!failed && n == 0)
         failed = rome99_fail(e, "facts.json", "no record of the kind that the demo needs");
     if (!failed) {
@@ -103,13 +130,13 @@ static void title(int number, const char *what, const char *where) {
     printf("\n");
 }
 
-/* Prints bytes with line ends shown as "|", cut at 60 columns. */
+/* Prints bytes with line ends shown as "|", cut at 58 columns. */
 static void quote(const char *bytes, size_t size) {
     size_t i;
     putchar('"');
-    for (i = 0; i < size && i < 60; i++)
+    for (i = 0; i < size && i < 58; i++)
         putchar(bytes[i] == '\n' ? '|' : bytes[i]);
-    fputs(size > 60 ? "...\"" : "\"", stdout);
+    fputs(size > 58 ? "...\"" : "\"", stdout);
 }
 
 static void print_prompt(const rome99_ask *ask) {
@@ -203,15 +230,15 @@ static void print_measures(const rome99_measures *m) {
     double ratio = m->stream_after.value / m->stream_before.value;
     printf("   change of the MLP output   predicted rms %.4g, measured %.4g\n", m->rms_predicted.value,
            m->rms_measured.value);
-    printf("   perplexity of the stream   %.2f -> %.2f: %s (x %.2f; collapse is > x %g)\n", m->stream_before.value,
-           m->stream_after.value, rome99_edit_collapsed(m) ? "COLLAPSE" : "stable", ratio, ROME99_COLLAPSE);
-    printf("   perplexity of sentences    %.1f -> %.4g\n", m->sentence_before.value, m->sentence_after.value);
+    printf("   perplexity of the stream   %.4g -> %.4g, x %.3g: %s (limit %g)\n", m->stream_before.value,
+           m->stream_after.value, ratio, rome99_edit_collapsed(m) ? "COLLAPSE" : "stable", ROME99_COLLAPSE);
+    printf("   perplexity of sentences    %.4g -> %.4g\n", m->sentence_before.value, m->sentence_after.value);
     printf("   P(new) bare prompt         %.4f -> %.4f\n", m->p_new_before.value, m->p_new_after[0].value);
     printf("   P(new) behind prefixes     %.4f\n", m->p_new_after[1].value);
 }
 
 static void print_update(const char *key, const rome99_edit *edit) {
-    printf("   %-8s %-22s %8.3f %12.5f %12.2f %9.2f\n", rome99_method_name(edit->method), key,
+    printf("   %-8s %-22s %8.3f %12.3g %12.4g %9.3g\n", rome99_method_name(edit->method), key,
            edit->update.numerator, edit->update.denominator, edit->update.dW_norm,
            edit->measures.interference.value);
 }
@@ -222,15 +249,16 @@ static int tell_fact(const stage *s, const rome99_edit *edit, const double range
                      rome99_error *e) {
     const rome99_ask *ask = edit->ask;
     title(1, "The fact before the edit", "gpt2.c: rome99_forward");
-    printf("   A GPT-2 of %lu layers learned a small invented world. Of the %lu records whose\n"
-           "   one-token subject opens the prompt we take the one of median interference\n"
-           "   (step 5; they range from %.2f to %.1f): not picked by hand.\n\n",
+    printf("   A GPT-2 of %lu layers learned a small invented world. There are %lu records\n"
+           "   whose one-token subject opens the prompt and which do not yet answer with the\n"
+           "   new object. This is the one of median interference (step 5; it ranges from\n"
+           "   %.2f to %.1f among them): not picked by hand.\n\n",
            (unsigned long)s->setup.checkpoint.model.shape.L, (unsigned long)count, range[0], range[2]);
     if (print_next(s, ask, &s->setup.test_prefixes.list.item[0], e) || print_next(s, ask, NULL, e))
         return -1;
-    printf("\n   Behind other text (\"|\" is a line end) the model knows %.*s. Bare, the subject\n"
-           "   is the very first token; in training a random token stood there, so the\n"
-           "   first position became a sink that attention rests on and that holds nothing.\n"
+    printf("\n   Behind other text (\"|\" is a line end) the model knows %.*s. Bare, it is\n"
+           "   the very first token; in training a random token stood there, so the first\n"
+           "   position became a sink that attention rests on and that holds nothing.\n"
            "   We now want the answer \"%.*s\".\n",
            (int)ask->subject.size, ask->subject.bytes, (int)ask->target_new.size, ask->target_new.bytes);
     return 0;
@@ -258,13 +286,14 @@ static void tell_delta(const stage *s, const rome99_edit *edit) {
     const rome99_pair *p = &edit->pair;
     const double *first = p->losses, *last = p->losses + 4 * (p->forwards - 1);
     title(3, "What to store: delta, and the direction u", "(E5) delta.c: rome99_find_pair; (E2) (E3) rome.c: rome99_find_update");
-    printf("   delta is added to the MLP output at the subject and optimised until the model\n"
-           "   says \"%.*s\": %lu forwards, loss %.3f -> %.3f, |delta| %.3f, |m_u| %.3f.\n",
+    printf("   delta is added to the MLP output at the subject and optimised until the\n"
+           "   model says \"%.*s\": %lu forwards, loss %.3f -> %.3f,\n"
+           "   |delta| %.3f, |m_u| %.3f.\n",
            (int)edit->ask->target_new.size, edit->ask->target_new.bytes, (unsigned long)p->forwards, first[0], last[0],
            rome99_norm(p->delta, p->D), rome99_norm(p->m_u, p->D));
     printf("   C (%lu x %lu) is the second moment of the keys over %lu tokens of text;\n"
-           "   u = C^-1 k_bar, scaled to unit length: reacts to this key, as little as can be\n"
-           "   to all others.\n", (unsigned long)p->F, (unsigned long)p->F, (unsigned long)s->setup.stream.n_ids);
+           "   u = C^-1 k_bar, scaled to unit length: reacts to this key, as little as can\n"
+           "   be to all others.\n", (unsigned long)p->F, (unsigned long)p->F, (unsigned long)s->setup.stream.n_ids);
 }
 
 static void tell_denominator(rome99_edit *edit, const rome99_setup *setup) {
@@ -275,14 +304,15 @@ static void tell_denominator(rome99_edit *edit, const rome99_setup *setup) {
     rome99_edit_again(edit, setup, ROME99_ROME);
     print_update("k_u: bare prompt", edit);
     printf("\n   Released ROME solves u with k_bar but divides by u^T k_u. The numerators are\n"
-           "   alike; the denominator is not: k_u is almost orthogonal to u, and dW explodes.\n");
+           "   alike; the denominator is not: k_u is almost orthogonal to u, and dW\n"
+           "   explodes.\n");
 }
 
 static void tell_preflight(const rome99_edit *edit) {
     const rome99_measures *m = &edit->measures;
     title(5, "Preflight: the damage is known before the edit is made", "(E4) rms = |r| I    collapse.c: rome99_interference");
-    printf("   I = sqrt(u^T C u) / |u^T k_den| = %.3f, so the MLP output at an average token\n"
-           "   of the corpus will move by rms %.3f. |m_u|, for comparison, is %.3f.\n", m->interference.value,
+    printf("   I = sqrt(u^T C u) / |u^T k_den| = %.3f, so the MLP output at an average\n"
+           "   token of the corpus will move by rms %.3f. |m_u|, for comparison, is %.3f.\n", m->interference.value,
            m->rms_predicted.value, rome99_norm(edit->pair.m_u, edit->pair.D));
 }
 
@@ -308,9 +338,9 @@ static int tell_consistent(stage *s, rome99_edit *edit, rome99_error *e) {
     reach = rome99_reach(&edit->update, edit->pair.k_u, edit->pair.F);
     title(8, "Why the bare prompt does not show it", "(E6) collapse.c: rome99_reach");
     printf("   c-rome moves the MLP output of a prompt with key k by (u^T k)/(u^T k_bar) r.\n"
-           "   For the bare prompt that share is %.4f: the edit hardly reaches it, and P(new)\n"
-           "   there is %.4f. Behind a prefix the key is near k_bar, and P(new) is %.4f:\n"
-           "   so the paper's fix is a prefix when editing and one when asking.\n",
+           "   For the bare prompt that share is %.4f: the edit hardly reaches it, and\n"
+           "   P(new) there is %.4f. Behind a prefix the key is near k_bar, and P(new) is\n"
+           "   %.4f: so the paper's fix is a prefix when editing and one when asking.\n",
            reach, edit->measures.p_new_after[0].value, edit->measures.p_new_after[1].value);
     return 0;
 }
@@ -326,7 +356,7 @@ static int tell_normal(stage *s, const rome99_ask *ask, rome99_error *e) {
         printf("   ");
         print_prompt(ask);
         printf(" -> \"%.*s\"\n", (int)ask->target_new.size, ask->target_new.bytes);
-        printf("   cosine of k_u and k_bar %.3f, denominator %.5f, I %.3f\n\n", edit.update.cos_keys,
+        printf("   cosine of k_u and k_bar %.3f, denominator %.3g, I %.3g\n\n", edit.update.cos_keys,
                edit.update.denominator, edit.measures.interference.value);
         print_measures(&edit.measures);
     }
@@ -334,41 +364,51 @@ static int tell_normal(stage *s, const rome99_ask *ask, rome99_error *e) {
     return failed;
 }
 
-static int tell(const char *models, rome99_error *e) {
-    stage sink, plain;
+static int tell_sink(stage *sink, const char *models, long *record, rome99_error *e) {
     rome99_edit edit;
     double range[3], range_mid[3];
     size_t count, count_mid;
-    long record, mid = -1;
+    long mid;
+    int failed;
+    if ((*record = median_record(range, &count, sink, 1, e)) < 0 ||
+        (mid = median_record(range_mid, &count_mid, sink, 0, e)) < 0 ||
+        rome99_edit_find(&edit, &sink->setup, &sink->setup.checkpoint.model, &sink->asks.item[*record], ROME99_ROME,
+                         e))
+        return -1;
+    printf("ROME, its collapse and its cure, on %s/sink\n", models);
+    failed = tell_fact(sink, &edit, range, count, e);
+    if (!failed) {
+        tell_keys(&edit);
+        tell_delta(sink, &edit);
+        tell_denominator(&edit, &sink->setup);
+        tell_preflight(&edit);
+        failed = tell_rome(sink, &edit, e) || tell_consistent(sink, &edit, e) ? -1 : 0;
+    }
+    rome99_edit_free(&edit);
+    if (failed)
+        return -1;
+    title(9, "The same method on a subject that is not first", "rome, k_den = k_u");
+    return tell_normal(sink, &sink->asks.item[mid], e);
+}
+
+static int tell(const char *models, rome99_error *e) {
+    stage sink, plain;
+    long record;
     int failed;
     if (open_stage(&sink, models, "sink", e))
         return -1;
-    printf("ROME, its collapse and its cure, on %s/sink\n", models);
-    if ((record = median_record(range, &count, &sink, 1, e)) < 0 ||
-        (mid = median_record(range_mid, &count_mid, &sink, 0, e)) < 0 ||
-        rome99_edit_find(&edit, &sink.setup, &sink.setup.checkpoint.model, &sink.asks.item[record], ROME99_ROME, e)) {
+    if (open_stage(&plain, models, "plain", e)) {
         close_stage(&sink);
         return -1;
     }
-    failed = tell_fact(&sink, &edit, range, count, e);
-    if (!failed) {
-        tell_keys(&edit);
-        tell_delta(&sink, &edit);
-        tell_denominator(&edit, &sink.setup);
-        tell_preflight(&edit);
-        failed = tell_rome(&sink, &edit, e) || tell_consistent(&sink, &edit, e) ? -1 : 0;
-    }
-    rome99_edit_free(&edit);
-    if (!failed) {
-        title(9, "The same method on a subject that is not first", "rome, k_den = k_u");
-        failed = tell_normal(&sink, &sink.asks.item[mid], e);
-    }
+    failed = tell_sink(&sink, models, &record, e);
     close_stage(&sink);
-    if (failed || open_stage(&plain, models, "plain", e))
-        return -1;
-    title(10, "The same edit on a model without a sink", "rome on tiny_models/plain: same world, no random first token");
-    if ((size_t)record < plain.asks.n)
-        failed = tell_normal(&plain, &plain.asks.item[record], e);
+    if (!failed) {
+        title(10, "The same edit on a model without a sink",
+              "rome on tiny_models/plain: same world, no random first token");
+        if ((size_t)record < plain.asks.n)
+            failed = tell_normal(&plain, &plain.asks.item[record], e);
+    }
     close_stage(&plain);
     if (!failed)
         printf("\nThat is the paper: the collapse needs a first position unlike all others and an\n"
@@ -421,9 +461,7 @@ int rome99_cmd_demo(int argc, char **argv) {
         models = found = find_models(rome99_program);
     if (!models)
         rome99_fail(&e, "demo", "no tiny_models here: name the folder that has sink and plain");
-    code = !models || tell(models, &e) ? rome99_complain(&e) : ROME99_DONE;
-    if (code == ROME99_DONE)
-        code = rome99_print("", 0);
+    code = !models || tell(models, &e) || rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
     free(found);
     return code;
 }

@@ -31,10 +31,10 @@ static double *prompt_logits(const rome99_edit *edit, const rome99_gpt2 *model, 
     double *logits = malloc(T * V * sizeof *logits);
     plan.logit_rows = T;
     all.hi = T;
-    bytes = rome99_batch_layout(&batch, NULL, &T, 1, NULL, NULL, NULL);
+    bytes = rome99_batch_layout(&batch, NULL, &T, 1, NULL, NULL, NULL, NULL);
     a = malloc(bytes);
     if (a && logits) {
-        rome99_batch_layout(&batch, edit->tokens.ids, &T, 1, NULL, NULL, a);
+        rome99_batch_layout(&batch, edit->tokens.ids, &T, 1, NULL, NULL, NULL, a);
         b = malloc(rome99_run_layout(&run, &model->shape, &batch, plan, NULL));
     }
     if (b) {
@@ -188,7 +188,7 @@ typedef struct {
     rome99_setup setup;
     rome99_asks asks;
     rome99_method method;
-    const char *folder;
+    const char *folder, *request;
     const rome99_option *o;
     rome99_gpt2 current; /* what the next edit starts from: weights may be replaced by W */
     double *W, *W1;      /* (F, D) of the edits so far, if they accumulate; with the edit in hand */
@@ -198,9 +198,9 @@ typedef struct {
 static int prepare(job *j, rome99_error *e) {
     const rome99_shape *s = &j->setup.checkpoint.model.shape;
     size_t count = rome99_tensor_count(s), i;
-    char where[64];
     for (i = 0; i < j->asks.n; i++) {
-        sprintf(where, "request %lu", (unsigned long)i);
+        char where[256];
+        sprintf(where, "%.200s: request %lu of %lu", j->request, (unsigned long)i + 1, (unsigned long)j->asks.n);
         if (rome99_edit_check(&j->setup, &j->asks.item[i], where, e))
             return -1;
     }
@@ -256,15 +256,34 @@ static int run_one(job *j, size_t i, rome99_error *e) {
         if (j->o[JSON].value)
             rome99_text_puts(&out, "\n");
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
-        if (!failed && rome99_print(out.bytes, out.size))
-            failed = rome99_fail(e, NULL, "the result could not be printed");
+        if (!failed)
+            failed = rome99_print(out.bytes, out.size, e);
     }
     rome99_text_free(&out);
     rome99_edit_free(&edit);
     return failed;
 }
 
-static int run(job *j, const char *request, rome99_error *e) {
+/* What would make --trace or --save fail is told before the first edit. */
+static int check_outputs(const job *j, rome99_error *e) {
+    const char *trace = j->o[TRACE].value, *dir = j->o[SAVE].value;
+    char *temporary;
+    if (trace && j->asks.n > 1)
+        return rome99_fail(e, "--trace", "takes one request; there are %lu", (unsigned long)j->asks.n);
+    if (dir && j->asks.n > 1 && !j->o[SEQUENTIAL].value)
+        return rome99_fail(e, "--save", "takes one request, or --sequential; there are %lu",
+                           (unsigned long)j->asks.n);
+    if (dir && j->o[DRY_RUN].value)
+        return rome99_fail(e, "--save", "--dry-run makes nothing to save");
+    if (!dir)
+        return 0;
+    if (rome99_dir_begin(&temporary, dir, e))
+        return -1;
+    rome99_dir_abandon(temporary);
+    return 0;
+}
+
+static int run(job *j, rome99_error *e) {
     const char *chosen[ROME99_CHOICES];
     size_t i;
     for (i = 0; i < ROME99_CHOICES; i++)
@@ -272,16 +291,7 @@ static int run(job *j, const char *request, rome99_error *e) {
     if (j->o[METHOD].value && rome99_method_read(&j->method, j->o[METHOD].value, e))
         return -1;
     if (rome99_setup_read(&j->setup, j->folder, chosen, !j->o[NO_PPL].value && !j->o[DRY_RUN].value, e) ||
-        rome99_asks_read(&j->asks, request, e))
-        return -1;
-    if (j->asks.n > 1 && j->o[TRACE].value)
-        return rome99_fail(e, "--trace", "takes one request; there are %lu", (unsigned long)j->asks.n);
-    if (j->asks.n > 1 && j->o[SAVE].value && !j->o[SEQUENTIAL].value)
-        return rome99_fail(e, "--save", "takes one request, or --sequential; there are %lu",
-                           (unsigned long)j->asks.n);
-    if (j->o[SAVE].value && j->o[DRY_RUN].value)
-        return rome99_fail(e, "--save", "--dry-run makes nothing to save");
-    if (prepare(j, e))
+        rome99_asks_read(&j->asks, j->request, e) || check_outputs(j, e) || prepare(j, e))
         return -1;
     for (i = 0; i < j->asks.n; i++) {
         if (j->asks.n > 1)
@@ -297,10 +307,10 @@ int rome99_cmd_edit(int argc, char **argv) {
     rome99_option options[OPTIONS + 1];
     const char *positional[2];
     rome99_command command = {"edit MODEL REQUEST",
-                              "Edits the model in folder MODEL by the request(s) in the JSON file REQUEST, each on\n"
-                              "the original weights, and measures what that does. Nothing is changed on disk unless\n"
-                              "--save is given. What options do not name comes from the folder. A collapse is a\n"
-                              "result, not an error.\n",
+                              "Edits the model in folder MODEL by the request(s) in the JSON file REQUEST,\n"
+                              "each on the original weights, and measures what that does. Nothing is changed\n"
+                              "on disk unless --save or --trace is given. What options do not name comes from\n"
+                              "the folder. A collapse is a result, not an error.\n",
                               NULL, NULL, 2, 2};
     rome99_error e;
     job j;
@@ -319,8 +329,9 @@ int rome99_cmd_edit(int argc, char **argv) {
     if ((code = rome99_parse(&command, argc, argv)) >= 0)
         return code;
     j.folder = positional[0];
+    j.request = positional[1];
     j.o = options;
-    code = run(&j, positional[1], &e) ? rome99_complain(&e) : ROME99_DONE;
+    code = run(&j, &e) ? rome99_complain(&e) : ROME99_DONE;
     free(j.current.w);
     free(j.W);
     free(j.W1);

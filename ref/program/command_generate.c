@@ -11,8 +11,8 @@ static int run(const char *folder, const char *text, size_t more, size_t top_k, 
         return -1;
     failed = rome99_decoder_continue(&out, &c, &c.model, text, more, top_k, seed, e);
     rome99_text_puts(&out, "\n");
-    if (!failed && rome99_print(out.bytes, out.size))
-        failed = rome99_fail(e, "standard output", "the text was not written");
+    if (!failed)
+        failed = rome99_print(out.bytes, out.size, e);
     rome99_text_free(&out);
     rome99_checkpoint_free(&c);
     return failed;
@@ -25,8 +25,8 @@ int rome99_cmd_generate(int argc, char **argv) {
                                {NULL, NULL, NULL, NULL}};
     const char *positional[2];
     rome99_command command = {"generate MODEL TEXT",
-                              "Prints TEXT with its continuation, which ends at <|endoftext|>, after N tokens, or where\n"
-                              "n_positions is reached.\n",
+                              "Prints TEXT with its continuation, which ends at <|endoftext|>, after N tokens,\n"
+                              "or where n_positions is reached.\n",
                               NULL, NULL, 2, 2};
     rome99_error e;
     size_t more = 20, seed = 0, top_k = 1;

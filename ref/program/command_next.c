@@ -40,8 +40,8 @@ static int run(const char *folder, const char *text, size_t K, rome99_error *e) 
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
         rome99_decoder_free(&d);
     }
-    if (!failed && rome99_print(out.bytes, out.size))
-        failed = rome99_fail(e, "standard output", "the tokens were not written");
+    if (!failed)
+        failed = rome99_print(out.bytes, out.size, e);
     rome99_text_free(&out);
     rome99_checkpoint_free(&c);
     free(logp);

@@ -24,8 +24,8 @@ static int run(const char *folder, const char *text, rome99_error *e) {
         rome99_text_puts(&out, "\n");
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
     }
-    if (!failed && rome99_print(out.bytes, out.size))
-        failed = rome99_fail(e, "standard output", "the ids were not written");
+    if (!failed)
+        failed = rome99_print(out.bytes, out.size, e);
     rome99_text_free(&out);
     rome99_bpe_free(bpe);
     free(ids);
@@ -39,8 +39,8 @@ int rome99_cmd_tokens(int argc, char **argv) {
     rome99_option options[] = {{NULL, NULL, NULL, NULL}};
     const char *positional[2];
     rome99_command command = {"tokens MODEL TEXT",
-                              "Prints the token ids of TEXT on one line, with the tokenizer of the folder MODEL. TEXT\n"
-                              "\"-\" reads standard input: its bytes as they are, of any length.\n",
+                              "Prints the token ids of TEXT on one line, with the tokenizer of the folder\n"
+                              "MODEL. TEXT \"-\" reads standard input: its bytes as they are, of any length.\n",
                               NULL, NULL, 2, 2};
     rome99_error e;
     int code;

@@ -10,7 +10,7 @@ int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error
     int32_t *ids = calloc(T, sizeof *ids);
     memset(d, 0, sizeof *d);
     d->model = model;
-    bytes = rome99_batch_layout(&d->batch, NULL, &T, 1, NULL, NULL, NULL);
+    bytes = rome99_batch_layout(&d->batch, NULL, &T, 1, NULL, NULL, NULL, NULL);
     d->batch_memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
     bytes = rome99_run_layout(&d->run, &model->shape, &d->batch, plan, NULL);
     d->run_memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
@@ -19,7 +19,7 @@ int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error
         rome99_decoder_free(d);
         return rome99_fail(e, NULL, "out of memory");
     }
-    rome99_batch_layout(&d->batch, ids, &T, 1, NULL, NULL, d->batch_memory);
+    rome99_batch_layout(&d->batch, ids, &T, 1, NULL, NULL, NULL, d->batch_memory);
     rome99_run_layout(&d->run, &model->shape, &d->batch, plan, d->run_memory);
     free(ids);
     return 0;

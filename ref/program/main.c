@@ -32,6 +32,7 @@ static void print_help(FILE *to) {
 }
 
 int main(int argc, char **argv) {
+    rome99_error e;
     size_t i;
     if (argc > 0)
         rome99_program = argv[0];
@@ -41,15 +42,15 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return ROME99_DONE;
+        return rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("rome99 %s\n", ROME99_VERSION);
-        return ROME99_DONE;
+        return rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
     }
     for (i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "rome99: unknown command \"%s\" (see rome99 --help)\n", argv[1]);
-    return ROME99_BAD_INPUT;
+    rome99_fail(&e, NULL, "unknown command \"%.255s\" (see rome99 --help)", argv[1]);
+    return rome99_complain(&e);
 }
