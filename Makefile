@@ -80,7 +80,7 @@ demo: $(B)/rome99
 # Trains both checkpoints anew and compares them with the committed ones, byte by byte.
 tiny_models: $(B)/rome99
 	tests/rebuild $(B)/tiny_models/sink tiny_models/sink $(RUN) $(B)/rome99 train
-	tests/rebuild $(B)/tiny_models/plain tiny_models/plain $(RUN) $(B)/rome99 train --real 16
+	tests/rebuild $(B)/tiny_models/plain tiny_models/plain $(RUN) $(B)/rome99 train --steps 8000 --real 16
 
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/rome99 $(DESTDIR)$(PREFIX)/lib \

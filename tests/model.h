@@ -57,7 +57,7 @@ typedef struct {
 
 static void make_passes(passes *a, const model *m, const int32_t *ids, const size_t *length, size_t S,
                         const unsigned char *group, size_t *start) {
-    rome99_plan plan = {{0, 0}, 0, 1, 0};
+    rome99_plan plan = {{0, 0}, 0, 0, 1, 0};
     a->batch_memory = malloc(rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, NULL));
     rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, a->batch_memory);
     plan.keep.hi = m->gpt2.shape.L;

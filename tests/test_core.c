@@ -261,7 +261,7 @@ static void test_types(void) {
 static void test_layout(void) {
     rome99_shape s = {SIZE_MAX / 2, 8, 8, SIZE_MAX / 4, 2, 2, 1e-5};
     rome99_batch batch;
-    rome99_plan plan = {{0, 2}, 0, 1, 4};
+    rome99_plan plan = {{0, 2}, 0, 0, 1, 4};
     rome99_run run;
     size_t length = 4;
     CHECK(rome99_batch_layout(&batch, NULL, &length, 1, NULL, NULL, NULL, NULL) != SIZE_MAX, "a small batch");

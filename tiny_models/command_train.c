@@ -229,9 +229,9 @@ int rome99_cmd_train(int argc, char **argv) {
         {"--heads", "N", "(4)", NULL},
         {"--positions", "N", "window length (64)", NULL},
         {"--layer", "N", "layer that hparams.json and C are for (2)", NULL},
-        {"--v_lr", "X", "for hparams.json (0.15)", NULL},
-        {"--v_num_grad_steps", "N", "for hparams.json (25)", NULL},
-        {"--v_weight_decay", "X", "for hparams.json (0.2)", NULL},
+        {"--v_lr", "X", "for hparams.json (0.13)", NULL},
+        {"--v_num_grad_steps", "N", "for hparams.json (20)", NULL},
+        {"--v_weight_decay", "X", "for hparams.json (0.3)", NULL},
         {"--clamp_norm_factor", "X", "for hparams.json (12)", NULL},
         {NULL, NULL, NULL, NULL}};
     const char *dir;
@@ -245,7 +245,7 @@ int rome99_cmd_train(int argc, char **argv) {
         1,
         1};
     rome99_recipe recipe = {1, {0, 64, 64, 256, 6, 4, 1e-5}, 12000, 16, 0.007, 0.3, 100, 0};
-    editing edit = {2, 25, 0.15, 0.2, 12.0};
+    editing edit = {2, 20, 0.13, 0.3, 12.0};
     rome99_text report = {0};
     rome99_error e;
     char *temporary;

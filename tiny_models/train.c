@@ -109,7 +109,7 @@ static void initialise(rome99_trainer *t) {
 }
 
 static int allocate(rome99_trainer *t) {
-    rome99_plan plan = {{0, 0}, 0, 1, 0};
+    rome99_plan plan = {{0, 0}, 0, 0, 1, 0};
     size_t T = t->recipe.shape.T, length[TOGETHER], i, bytes;
     t->p = calloc(t->parameters, 4 * sizeof *t->p);
     t->grad = calloc(t->tensors, sizeof *t->grad);

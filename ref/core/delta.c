@@ -9,7 +9,7 @@
  *     layers above it, and the rest of l+1     rows from the lookup position on
  *     last layer behind its q, k, v, logits    rows whose next token is scored, and the KL lookup
  *
- * Rows are laid out in that order, so that each set is one range. No bit of the result depends on it.
+ * Rows are laid out so that each of these sets is one range. No bit of the result depends on it.
  * The released code recomputes whole forward passes (rome/compute_v.py), and finds the lookup position from
  * token counts; here the caller gives it.
  */
@@ -19,23 +19,28 @@
 #include <string.h>
 
 /* The groups of rows. Scored: the row's logits are needed. */
-enum { BEFORE, AFTER, AFTER_SCORED, LOOKUP_SCORED, LOOKUP };
+enum { AFTER, AFTER_SCORED, LOOKUP_SCORED, LOOKUP, BEFORE };
 
 typedef struct {
     rome99_batch batch;
     rome99_run run;
     size_t start[257];
-    rome99_range all, reached, scored, lookup;
-    size_t *length;       /* (N+1); the KL prompt ends with its lookup position */
-    unsigned char *group; /* (rows) */
-    double *logp_0;       /* (V) of the KL row at delta = 0 */
-    double *m, *v;        /* (D) Adam's moments */
+    rome99_range all, before, reached, scored, lookup;
+    rome99_activations *own; /* (L) the layers' activations for rows that delta reaches */
+    size_t *length;          /* (N+1); the KL prompt ends with its lookup position */
+    unsigned char *group;    /* (rows) */
+    double *logp_0;          /* (V) of the KL row at delta = 0 */
+    double *m, *v;           /* (D) Adam's moments */
 } work;
 
-static size_t count_rows(const rome99_request *q) {
-    size_t n = 0, j;
-    for (j = 0; j < q->N; j++) n += q->length[j];
-    return n + q->lookup[q->N] + 1;
+/* Rows in all, of which *reached from the lookup positions on. */
+static size_t count_rows(size_t *reached, const rome99_request *q) {
+    size_t n = q->lookup[q->N] + 1, j;
+    for (*reached = 1, j = 0; j < q->N; j++) {
+        n += q->length[j];
+        *reached += q->length[j] - q->lookup[j];
+    }
+    return n;
 }
 
 static void group_rows(work *w, const rome99_request *q) {
@@ -54,11 +59,12 @@ static void group_rows(work *w, const rome99_request *q) {
 static size_t lay_out(work *w, const rome99_shape *shape, const rome99_hparams *h, const rome99_request *q,
                       void *memory) {
     rome99_arena a = {memory, 0};
-    rome99_plan plan = {{h->layer, shape->L}, 0, 1, q->N * q->n_target + 1};
-    size_t bytes;
+    rome99_plan plan = {{h->layer, shape->L}, 0, 0, 1, q->N * q->n_target + 1};
+    size_t bytes, rows = count_rows(&plan.kept, q);
     void *piece;
     w->length = rome99_take(&a, q->N + 1, sizeof *w->length);
-    w->group = rome99_take(&a, count_rows(q), 1);
+    w->group = rome99_take(&a, rows, 1);
+    w->own = rome99_take(&a, shape->L, sizeof *w->own);
     w->logp_0 = rome99_take_doubles(&a, 1, shape->V);
     w->m = rome99_take_doubles(&a, 1, shape->D);
     w->v = rome99_take_doubles(&a, 1, shape->D);
@@ -93,20 +99,40 @@ static void take_keys(rome99_pair *pair, const work *w, const rome99_request *q,
     for (i = 0; i < D; i++) pair->m_bar[i] /= (double)q->N;
 }
 
+/* All rows up to the layer; from there on those before the lookup positions, which leave nothing but q, k, v
+ * behind; then the others up to that layer's MLP output. */
+static void first_forward(work *w, const rome99_gpt2 *model, size_t layer) {
+    rome99_run *run = &w->run;
+    rome99_range none = {0, 0};
+    size_t l, L = model->shape.L, D = model->shape.D;
+    memcpy(w->own, run->layer, L * sizeof *w->own);
+    for (l = layer; l < L; l++) {
+        run->layer[l] = run->shared;
+        run->layer[l].qkv = w->own[l].qkv;
+    }
+    rome99_embed_forward(run, model, w->all);
+    for (l = 0; l < layer; l++) {
+        rome99_layer_forward(run, model, l, w->all, w->all);
+        rome99_layer_leave(run, l, w->all);
+    }
+    memcpy(w->own[layer].x, run->shared.x, w->reached.hi * D * sizeof(double));
+    for (l = layer; l < L; l++) {
+        rome99_layer_forward(run, model, l, w->before, l + 1 < L ? w->before : none);
+        if (l + 1 < L) rome99_layer_leave(run, l, w->before);
+    }
+    memcpy(run->layer, w->own, L * sizeof *w->own);
+    rome99_layer_forward(run, model, layer, w->reached, w->reached);
+    rome99_layer_leave(run, layer, w->reached);
+}
+
 static void forward(work *w, const rome99_gpt2 *model, size_t layer, const double *delta, int first) {
     rome99_run *run = &w->run;
     size_t l, L = model->shape.L;
-    if (first) {
-        rome99_embed_forward(run, model, w->all);
-        for (l = 0; l <= layer; l++) {
-            rome99_layer_forward(run, model, l, w->all, w->all);
-            rome99_layer_leave(run, l, w->all);
-        }
-    }
+    if (first) first_forward(w, model, layer);
     rome99_layer_leave_with(run, layer, delta, w->lookup);
     for (l = layer + 1; l < L; l++) {
-        rome99_range qkv = first ? w->all : l == layer + 1 ? w->lookup : w->reached;
-        rome99_range rows = l + 1 == L ? w->scored : first ? w->all : w->reached;
+        rome99_range qkv = first || l > layer + 1 ? w->reached : w->lookup;
+        rome99_range rows = l + 1 == L ? w->scored : w->reached;
         rome99_layer_forward(run, model, l, qkv, rows);
         rome99_layer_leave(run, l, rows);
     }
@@ -183,9 +209,10 @@ void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_
     work w;
     lay_out(&w, &model->shape, hparams, request, scratch);
     w.all = (rome99_range){0, w.batch.n};
-    w.reached = (rome99_range){w.start[AFTER], w.batch.n};
+    w.before = (rome99_range){w.start[BEFORE], w.batch.n};
+    w.reached = (rome99_range){0, w.start[BEFORE]};
     w.scored = (rome99_range){w.start[AFTER_SCORED], w.start[LOOKUP]};
-    w.lookup = (rome99_range){w.start[LOOKUP_SCORED], w.batch.n};
+    w.lookup = (rome99_range){w.start[LOOKUP_SCORED], w.start[BEFORE]};
     adam.lr = hparams->v_lr;
     memset(w.m, 0, D * sizeof *w.m);
     memset(w.v, 0, D * sizeof *w.v);

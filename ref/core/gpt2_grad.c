@@ -170,7 +170,7 @@ void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_grad
         rome99_gemm(grad[ROME99_WTE], D, 1.0, rome99_columns(dlogits, V),
                     rome99_rows(run->ln_f + rows.lo * D, D), V, D, n, run->pack);
     /* ln_f = layer_norm(x) */
-    memset(run->dx, 0, run->batch->n * D * sizeof *run->dx);
+    memset(run->dx, 0, run->plan.kept * D * sizeof *run->dx);
     layer_norm_backward(run->dx, of(grad, ROME99_LN_F_G), of(grad, ROME99_LN_F_B), run->dln, run->x,
                         run->mean_f, run->rstd_f, model->w[ROME99_LN_F_G], rows, D, run->row);
 }

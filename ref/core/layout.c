@@ -95,13 +95,14 @@ size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t
     return a.used;
 }
 
-static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n,
+/* With room for n rows, and for `rows` of q, k, v. */
+static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, size_t rows,
                        size_t att_cols) {
     to->x = rome99_take_doubles(a, n, s->D);
     to->ln_1 = rome99_take_doubles(a, n, s->D);
     to->mean_1 = rome99_take_doubles(a, n, 1);
     to->rstd_1 = rome99_take_doubles(a, n, 1);
-    to->qkv = rome99_take_doubles(a, n, times(3, s->D));
+    to->qkv = rome99_take_doubles(a, rows, times(3, s->D));
     to->att = att_cols ? rome99_take_doubles(a, n, att_cols) : NULL;
     to->y = rome99_take_doubles(a, n, s->D);
     to->x_mid = rome99_take_doubles(a, n, s->D);
@@ -115,7 +116,7 @@ static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_sha
 
 static void take_scratch(rome99_run *r, rome99_arena *a) {
     const rome99_shape *s = &r->shape;
-    size_t n = r->batch->n, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0;
+    size_t n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0;
     r->dx = rome99_take_doubles(a, times(n, back), s->D);
     r->dln = rome99_take_doubles(a, times(n, back), s->D);
     r->dqkv = rome99_take_doubles(a, times(n, back), times(3, s->D));
@@ -137,18 +138,19 @@ static void take_scratch(rome99_run *r, rome99_arena *a) {
 size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome99_batch *batch,
                          rome99_plan plan, void *memory) {
     rome99_arena a = {memory, 0};
-    rome99_activations shared, own;
+    rome99_activations own;
     rome99_run r = {0};
     size_t l, n = batch->n;
     r.shape = *shape;
     r.batch = batch;
     r.plan = plan;
     r.layer = rome99_take(&a, shape->L, sizeof *r.layer);
-    take_layer(&shared, &a, shape, n, 0);
+    if (plan.kept == 0) r.plan.kept = n;
+    take_layer(&r.shared, &a, shape, n, n, 0);
     for (l = 0; l < shape->L; l++) {
-        own = shared;
+        own = r.shared;
         if (l >= plan.keep.lo && l < plan.keep.hi)
-            take_layer(&own, &a, shape, n, times(shape->H, batch->longest));
+            take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest));
         else if (plan.keep_qkv)
             own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
         if (memory) r.layer[l] = own;

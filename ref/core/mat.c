@@ -78,46 +78,62 @@ rome99_view rome99_weight_columns(rome99_weight w, size_t ld) { return view(w.da
 
 /* ------------------------------------------------------------------- product */
 
-/* out[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, from k0 on, stride `step`; lines
- * from count to width are 0. */
+/* out[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, of which `depth` elements, stride
+ * `step`, from `start` on; lines from count to width are 0. The loops run along what lies together. */
+static void pack_f64(double *restrict out, size_t width, double alpha, const double *restrict p, size_t line,
+                     size_t step, size_t count, size_t depth) {
+    size_t i, k;
+    if (line == 1)
+        for (k = 0; k < depth; k++)
+            for (i = 0; i < count; i++) out[k * width + i] = alpha * p[k * step + i];
+    else
+        for (i = 0; i < count; i++)
+            for (k = 0; k < depth; k++) out[k * width + i] = alpha * p[i * line + k * step];
+}
+
+static void pack_f32(double *restrict out, size_t width, double alpha, const float *restrict p, size_t line,
+                     size_t step, size_t count, size_t depth) {
+    size_t i, k;
+    if (line == 1)
+        for (k = 0; k < depth; k++)
+            for (i = 0; i < count; i++) out[k * width + i] = alpha * (double)p[k * step + i];
+    else
+        for (i = 0; i < count; i++)
+            for (k = 0; k < depth; k++) out[k * width + i] = alpha * (double)p[i * line + k * step];
+}
+
 static void pack_panel(double *out, size_t width, double alpha, const void *data, rome99_dtype dtype,
                        size_t start, size_t line, size_t step, size_t count, size_t depth) {
     double along[KC];
-    size_t i, k;
+    size_t i;
     if (count < width) memset(out, 0, width * depth * sizeof *out);
-    if (line == 1) {
-        for (k = 0; k < depth; k++) widen_strided(out + k * width, data, dtype, start + k * step, 1, count);
-        if (alpha != 1.0)
-            for (i = 0; i < width * depth; i++) out[i] *= alpha;
-        return;
-    }
-    for (i = 0; i < count; i++) {
-        widen_strided(along, data, dtype, start + i * line, step, depth);
-        for (k = 0; k < depth; k++) out[k * width + i] = alpha * along[k];
-    }
+    if (dtype == ROME99_F64)
+        pack_f64(out, width, alpha, (const double *)data + start, line, step, count, depth);
+    else if (dtype == ROME99_F32)
+        pack_f32(out, width, alpha, (const float *)data + start, line, step, count, depth);
+    else
+        for (i = 0; i < count; i++) {
+            widen_strided(along, data, dtype, start + i * line, step, depth);
+            pack_f64(out + i, width, alpha, along, depth, 1, 1, depth);
+        }
 }
 
-/* Where the MR rows of a block stand in A: element (i, k) is at[i*line + k*step]. */
-typedef struct {
-    const double *at;
-    size_t line, step;
-} block_rows;
-
-/* c[i*ldc + j] += sum over k of a(i, k) * b[k*NR + j], one accumulator for each (i, j). */
-static void block(double *restrict c, size_t ldc, block_rows a, const double *restrict b, size_t K) {
+/* c[i*ldc + j] += sum over k of a[k*MR + i] * b[k*NR + j], one accumulator for each (i, j). */
+static void block(double *restrict c, size_t ldc, const double *restrict a, const double *restrict b,
+                  size_t K) {
     double s[MR][NR];
     size_t i, j, k;
     for (i = 0; i < MR; i++)
         for (j = 0; j < NR; j++) s[i][j] = c[i * ldc + j];
-    for (k = 0; k < K; k++, a.at += a.step, b += NR)
+    for (k = 0; k < K; k++, a += MR, b += NR)
         for (i = 0; i < MR; i++)
-            for (j = 0; j < NR; j++) s[i][j] += a.at[i * a.line] * b[j];
+            for (j = 0; j < NR; j++) s[i][j] += a[i] * b[j];
     for (i = 0; i < MR; i++)
         for (j = 0; j < NR; j++) c[i * ldc + j] = s[i][j];
 }
 
 /* The same for the m x n outputs of a block at the edge of C. */
-static void block_at_edge(double *c, size_t ldc, block_rows a, const double *b, size_t K, size_t m,
+static void block_at_edge(double *c, size_t ldc, const double *a, const double *b, size_t K, size_t m,
                           size_t n) {
     double tile[MR * NR] = {0};
     size_t i;
@@ -126,22 +142,11 @@ static void block_at_edge(double *c, size_t ldc, block_rows a, const double *b, 
     for (i = 0; i < m; i++) memcpy(c + i * ldc, tile + i * NR, n * sizeof *c);
 }
 
-/* Rows i .. i+m-1 of A from k0 on, as they are where that is possible, else packed. */
-static block_rows rows_of(rome99_view A, double alpha, size_t i, size_t k0, size_t m, size_t k,
-                          double *pack) {
-    size_t start = i * A.row + k0 * A.col;
-    if (A.dtype == ROME99_F64 && alpha == 1.0 && m == MR)
-        return (block_rows){(const double *)A.data + start, A.row, A.col};
-    pack_panel(pack, MR, alpha, A.data, A.dtype, start, A.row, A.col, m, k);
-    return (block_rows){pack, 1, MR};
-}
-
 static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
 
 void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view B, size_t M, size_t N,
                  size_t K, double *pack) {
     double *a = pack, *b = pack + MC * KC;
-    block_rows rows[MC / MR];
     size_t i0, j0, k0, i, j;
     for (j0 = 0; j0 < N; j0 += NC) {
         size_t n = at_most(NC, N - j0);
@@ -153,14 +158,15 @@ void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view
             for (i0 = 0; i0 < M; i0 += MC) {
                 size_t m = at_most(MC, M - i0);
                 for (i = 0; i < m; i += MR)
-                    rows[i / MR] = rows_of(A, alpha, i0 + i, k0, at_most(MR, m - i), k, a + i * k);
+                    pack_panel(a + i * k, MR, alpha, A.data, A.dtype, (i0 + i) * A.row + k0 * A.col, A.row,
+                               A.col, at_most(MR, m - i), k);
                 for (j = 0; j < n; j += NR)
                     for (i = 0; i < m; i += MR) {
                         double *c = C + (i0 + i) * ldc + j0 + j;
                         if (m - i >= MR && n - j >= NR)
-                            block(c, ldc, rows[i / MR], b + j * k, k);
+                            block(c, ldc, a + i * k, b + j * k, k);
                         else
-                            block_at_edge(c, ldc, rows[i / MR], b + j * k, k, at_most(MR, m - i),
+                            block_at_edge(c, ldc, a + i * k, b + j * k, k, at_most(MR, m - i),
                                           at_most(NR, n - j));
                     }
             }

@@ -188,6 +188,7 @@ typedef struct {
 /* What of a forward pass is to be kept, and what follows it. */
 typedef struct {
     rome99_range keep; /* layers with activations of their own; a backward pass needs its layers here */
+    size_t kept;       /* these have, save for q, k, v, only the first `kept` rows; 0: all */
     int keep_qkv;      /* every layer keeps q, k, v: rows can be added later (generation) */
     int backward;      /* room for gradients of activations */
     size_t logit_rows; /* most rows whose logits are wanted at once */
@@ -198,7 +199,7 @@ typedef struct {
     rome99_shape shape;
     const rome99_batch *batch;
     rome99_plan plan;
-    rome99_activations *layer;         /* (L) */
+    rome99_activations *layer, shared; /* (L); the set of the layers that are not kept */
     double *x;                         /* (n, D) residual stream after the last layer */
     double *ln_f, *mean_f, *rstd_f;    /* (n, D), (n), (n) */
     double *logits;                    /* (logit_rows, V) */
@@ -248,7 +249,7 @@ void rome99_log_softmax(double *logp, const double *z, size_t V);
  * the backward pass adds. NULL instead of the whole: the activations' gradients only. */
 typedef double *const *rome99_gradients;
 
-/* run->dx = 0 for all rows; then for `rows`, from dlogits (rows, V), of which it makes run->dx. */
+/* run->dx = 0 for all kept rows; then for `rows`, from dlogits (rows, V), of which it makes run->dx. */
 void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad,
                           const double *dlogits, rome99_range rows);
 

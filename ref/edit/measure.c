@@ -129,7 +129,7 @@ static size_t place_text(piece *p, manner how, size_t at) {
 
 /* Takes the next texts; 0 when there are none, 1 if there are, -1 when memory is out. */
 static int next_piece(piece *p, const rome99_shape *shape, manner how) {
-    rome99_plan plan = {{0, 0}, 0, 0, LOGIT_ROWS};
+    rome99_plan plan = {{0, 0}, 0, 0, 0, LOGIT_ROWS};
     size_t rows = 0, at = 0, bytes;
     void *memory;
     const struct rome99_text_place *t = p->texts->text;

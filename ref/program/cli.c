@@ -70,7 +70,7 @@ int rome99_parse(const rome99_command *c, int argc, char **argv) {
             return usage_mistake(c, "given twice:", o->name);
         if (!o->argument && equals)
             return usage_mistake(c, "takes no value:", o->name);
-        if (o->argument && !equals && i + 1 == argc)
+        if (o->argument && !equals && (i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0))
             return usage_mistake(c, "wants a value:", o->name);
         o->value = !o->argument ? o->name : equals ? equals + 1 : argv[++i];
         if (!*o->value)

@@ -27,7 +27,7 @@ typedef struct {
 
 /* Reads argv[1..] into the command. Returns -1 to go on; else the exit code to return at once: after
  * --help or --version, which it prints, or after a mistake, which it prints too. "--" ends the options;
- * "-" is an argument. */
+ * "-" is an argument; a value that begins with "--" must be given as --name=value. */
 int rome99_parse(const rome99_command *command, int argc, char **argv);
 
 /* Prints "rome99: message" on standard error and returns ROME99_BAD_INPUT. */

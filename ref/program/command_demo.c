@@ -250,9 +250,9 @@ static int tell_fact(const stage *s, const rome99_edit *edit, const double range
     const rome99_ask *ask = edit->ask;
     title(1, "The fact before the edit", "gpt2.c: rome99_forward");
     printf("   A GPT-2 of %lu layers learned a small invented world. There are %lu records\n"
-           "   whose one-token subject opens the prompt and which do not yet answer with the\n"
-           "   new object. This is the one of median interference (step 5; it ranges from\n"
-           "   %.2f to %.1f among them): not picked by hand.\n\n",
+           "   whose one-token subject opens the prompt and which do not yet answer with\n"
+           "   the new object. This is the one of median interference (step 5; it ranges\n"
+           "   from %.2f to %.1f among them): not picked by hand.\n\n",
            (unsigned long)s->setup.checkpoint.model.shape.L, (unsigned long)count, range[0], range[2]);
     if (print_next(s, ask, &s->setup.test_prefixes.list.item[0], e) || print_next(s, ask, NULL, e))
         return -1;

@@ -23,7 +23,7 @@ static const rome99_option own_options[] = {
 /* Logits (T, V) of the bare prompt before the edit: malloc'ed, or NULL. */
 static double *prompt_logits(const rome99_edit *edit, const rome99_gpt2 *model, size_t T) {
     rome99_batch batch;
-    rome99_plan plan = {{0, 0}, 0, 0, 0};
+    rome99_plan plan = {{0, 0}, 0, 0, 0, 0};
     rome99_range all = {0, 0};
     rome99_run run;
     size_t bytes, V = model->shape.V;

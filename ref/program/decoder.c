@@ -5,7 +5,7 @@
 #include <string.h>
 
 int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error *e) {
-    rome99_plan plan = {{0, 0}, 1, 0, 1};
+    rome99_plan plan = {{0, 0}, 0, 1, 0, 1};
     size_t T = model->shape.T, bytes;
     int32_t *ids = calloc(T, sizeof *ids);
     memset(d, 0, sizeof *d);
