@@ -3,8 +3,8 @@
  *
  *     L[i][j] = (C[i][j] - sum_{k<j} L[i][k] L[j][k]) / L[j][j],     L[j][j] = sqrt of that difference at i = j
  *
- * with each sum taken in the order of k. Columns are done in panels: what earlier panels subtract is one
- * matrix product, which keeps that order. Released code inverts C in float32 instead.
+ * with each sum in the order of k. What earlier panels of columns subtract is one matrix product, which keeps
+ * that order. Released code inverts C in float32 instead.
  */
 #include "core/rome99.h"
 

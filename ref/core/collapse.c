@@ -30,8 +30,5 @@ int32_t rome99_argmax(const double *logits, size_t V) {
 }
 
 rome99_score rome99_score_token(const double *logits, size_t V, int32_t id) {
-    rome99_score score;
-    score.logp = logits[id] - rome99_log_sum_exp(logits, V);
-    score.argmax = rome99_argmax(logits, V);
-    return score;
+    return (rome99_score){logits[id] - rome99_log_sum_exp(logits, V), rome99_argmax(logits, V)};
 }

@@ -9,9 +9,8 @@
  *     layers above it, and the rest of l+1     rows from the lookup position on
  *     last layer behind its q, k, v, logits    rows whose next token is scored, and the KL lookup
  *
- * Rows are laid out so that each of these sets is one range. No bit of the result depends on it.
- * The released code recomputes whole forward passes (rome/compute_v.py), and finds the lookup position from
- * token counts; here the caller gives it.
+ * Rows are laid out so that each of these sets is one range. No bit of the result depends on it. The released
+ * code (rome/compute_v.py) repeats whole forward passes.
  */
 #include "core/rome99.h"
 #include "core/arena.h"

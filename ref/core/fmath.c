@@ -111,7 +111,7 @@ double rome99_exp(double x) { return exp_inline(x); }
 
 double rome99_tanh(double x) { return tanh_inline(x); }
 
-/* The loops work in place, where no test for overlap is needed before vector code. */
+/* In place: no test for overlap before vector code. */
 void rome99_exp_array(double *y, const double *x, size_t n) {
     size_t i;
     if (y != x) memcpy(y, x, n * sizeof *y);

@@ -1,9 +1,8 @@
 /*
  * gpt2_grad.c: the backward pass, mirroring gpt2.c from its end to its beginning, and Adam.
  *
- * Above each piece stands the forward line that it differentiates. run->dx (n, D) holds the gradient of the
- * residual stream and is carried from layer to layer; gradients of parameters are added to what is there,
- * rows in increasing order, so that a batch may come in pieces.
+ * Above each piece stands the forward line that it differentiates. run->dx is carried from layer to layer;
+ * gradients of parameters are added to what is there, rows in order, so that a batch may come in pieces.
  */
 #include "core/rome99.h"
 

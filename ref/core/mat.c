@@ -46,25 +46,20 @@ static double widen_bf16(uint16_t b) {
     return (double)f;
 }
 
-/* out[i] = element start + i*step. */
-static void widen_strided(double *out, const void *data, rome99_dtype dtype, size_t start, size_t step,
-                          size_t n) {
-    size_t i;
-    if (dtype == ROME99_F64) {
-        const double *p = (const double *)data + start;
-        for (i = 0; i < n; i++) out[i] = p[i * step];
-    } else if (dtype == ROME99_F32) {
-        const float *p = (const float *)data + start;
-        for (i = 0; i < n; i++) out[i] = (double)p[i * step];
-    } else {
-        const uint16_t *p = (const uint16_t *)data + start;
-        for (i = 0; i < n; i++)
-            out[i] = dtype == ROME99_F16 ? widen_f16(p[i * step]) : widen_bf16(p[i * step]);
-    }
+/* Element `at`, widened; the type is a constant wherever a loop is made of this. */
+static inline double element(const void *data, rome99_dtype dtype, size_t at) {
+    if (dtype == ROME99_F64) return ((const double *)data)[at];
+    if (dtype == ROME99_F32) return (double)((const float *)data)[at];
+    return dtype == ROME99_F16 ? widen_f16(((const uint16_t *)data)[at])
+                               : widen_bf16(((const uint16_t *)data)[at]);
 }
 
 void rome99_widen(double *out, rome99_weight w, size_t start, size_t n) {
-    widen_strided(out, w.data, w.dtype, start, 1, n);
+    size_t i;
+    if (w.dtype == ROME99_F32)
+        for (i = 0; i < n; i++) out[i] = element(w.data, ROME99_F32, start + i);
+    else
+        for (i = 0; i < n; i++) out[i] = element(w.data, w.dtype, start + i);
 }
 
 static rome99_view view(const void *data, rome99_dtype dtype, size_t row, size_t col) {
@@ -80,42 +75,29 @@ rome99_view rome99_weight_columns(rome99_weight w, size_t ld) { return view(w.da
 
 /* out[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, of which `depth` elements, stride
  * `step`, from `start` on; lines from count to width are 0. The loops run along what lies together. */
-static void pack_f64(double *restrict out, size_t width, double alpha, const double *restrict p, size_t line,
-                     size_t step, size_t count, size_t depth) {
+static inline void pack_as(double *restrict out, size_t width, double alpha, const void *restrict data,
+                           rome99_dtype dtype, size_t start, size_t line, size_t step, size_t count,
+                           size_t depth) {
     size_t i, k;
+    if (count < width) memset(out, 0, width * depth * sizeof *out);
     if (line == 1)
         for (k = 0; k < depth; k++)
-            for (i = 0; i < count; i++) out[k * width + i] = alpha * p[k * step + i];
+            for (i = 0; i < count; i++)
+                out[k * width + i] = alpha * element(data, dtype, start + k * step + i);
     else
         for (i = 0; i < count; i++)
-            for (k = 0; k < depth; k++) out[k * width + i] = alpha * p[i * line + k * step];
-}
-
-static void pack_f32(double *restrict out, size_t width, double alpha, const float *restrict p, size_t line,
-                     size_t step, size_t count, size_t depth) {
-    size_t i, k;
-    if (line == 1)
-        for (k = 0; k < depth; k++)
-            for (i = 0; i < count; i++) out[k * width + i] = alpha * (double)p[k * step + i];
-    else
-        for (i = 0; i < count; i++)
-            for (k = 0; k < depth; k++) out[k * width + i] = alpha * (double)p[i * line + k * step];
+            for (k = 0; k < depth; k++)
+                out[k * width + i] = alpha * element(data, dtype, start + i * line + k * step);
 }
 
 static void pack_panel(double *out, size_t width, double alpha, const void *data, rome99_dtype dtype,
                        size_t start, size_t line, size_t step, size_t count, size_t depth) {
-    double along[KC];
-    size_t i;
-    if (count < width) memset(out, 0, width * depth * sizeof *out);
     if (dtype == ROME99_F64)
-        pack_f64(out, width, alpha, (const double *)data + start, line, step, count, depth);
+        pack_as(out, width, alpha, data, ROME99_F64, start, line, step, count, depth);
     else if (dtype == ROME99_F32)
-        pack_f32(out, width, alpha, (const float *)data + start, line, step, count, depth);
+        pack_as(out, width, alpha, data, ROME99_F32, start, line, step, count, depth);
     else
-        for (i = 0; i < count; i++) {
-            widen_strided(along, data, dtype, start + i * line, step, depth);
-            pack_f64(out + i, width, alpha, along, depth, 1, 1, depth);
-        }
+        pack_as(out, width, alpha, data, dtype, start, line, step, count, depth);
 }
 
 /* c[i*ldc + j] += sum over k of a[k*MR + i] * b[k*NR + j], one accumulator for each (i, j). */

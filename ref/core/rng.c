@@ -12,9 +12,8 @@ uint64_t rome99_rng_next(rome99_rng *rng) {
 size_t rome99_rng_below(rome99_rng *rng, size_t n) {
     /* Numbers under 2^64 mod n are drawn again: what is left is a multiple of n. */
     uint64_t bound = (uint64_t)n, reject = (UINT64_MAX - bound + 1) % bound, z;
-    do {
-        z = rome99_rng_next(rng);
-    } while (z < reject);
+    do z = rome99_rng_next(rng);
+    while (z < reject);
     return (size_t)(z % bound);
 }
 

@@ -61,7 +61,6 @@ double rome99_rng_normal(rome99_rng *rng);          /* standard normal, by the p
 typedef enum { ROME99_F64, ROME99_F32, ROME99_F16, ROME99_BF16 } rome99_dtype;
 
 size_t rome99_dtype_size(rome99_dtype dtype);
-
 /* Stored numbers, row-major; not owned. */
 typedef struct {
     const void *data;
@@ -98,8 +97,7 @@ double rome99_norm(const double *a, size_t n);                 /* sqrt of sum_i 
  * triangle; what is above it is scratch. Returns 0, or 1 + the index of the first pivot that is not positive
  * and finite, with A destroyed. pack: (ROME99_PACK). */
 size_t rome99_cholesky(double *A, size_t n, double *pack);
-
-/* x = A^-1 b from that factor: two triangular solves. x may be b. */
+/* x = A^-1 b from that factor. x may be b. */
 void rome99_cholesky_solve(double *x, const double *L, const double *b, size_t n);
 
 /* -------------------------------------------------------------- 3 the model */
@@ -259,10 +257,8 @@ void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_grad
 void rome99_layer_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad, size_t l,
                            rome99_range qkv, rome99_range rows);
 
-/* Adds run->dx to the gradients of wte and wpe. */
+/* Adds run->dx to the gradients of wte and wpe; the whole backward pass, every layer being kept. */
 void rome99_embed_backward(rome99_run *run, rome99_gradients grad, rome99_range rows);
-
-/* The whole backward pass behind rome99_forward with every layer kept. */
 void rome99_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad, const double *dlogits,
                      rome99_range rows);
 
@@ -279,27 +275,21 @@ void rome99_adam_step(const rome99_adam *adam, double *p, double *m, double *v, 
 
 /* --------------------------------------------------------------- 5 the edit */
 
-/* r-rome is a second name of c-rome. */
-typedef enum { ROME99_ROME, ROME99_C_ROME, ROME99_P_ROME, ROME99_K_ROME } rome99_method;
+typedef enum { ROME99_ROME, ROME99_C_ROME /* = r-rome */, ROME99_P_ROME, ROME99_K_ROME } rome99_method;
 
 /* Upstream's hyper-parameters, under its names; rome99_defaults has the values of the specification. */
 typedef struct {
-    size_t layer;
-    size_t v_num_grad_steps; /* forwards at the most, >= 1 */
+    size_t layer, v_num_grad_steps; /* the latter >= 1: forwards at the most */
     double v_lr, v_weight_decay, clamp_norm_factor, kl_factor;
 } rome99_hparams;
-
 extern const rome99_hparams rome99_defaults;
 
 /* One request as tokens. Text j < N is template j with the prompt in its slot, followed by the target's
  * tokens without the last; text N is the KL prompt. Text 0 is the bare prompt. */
 typedef struct {
-    size_t N;              /* templates, the empty one first */
-    const int32_t *ids;    /* the N + 1 texts, one after another */
-    const size_t *length;  /* (N+1) */
-    const size_t *lookup;  /* (N+1) the lookup position in each */
-    const int32_t *target; /* (n_target) */
-    size_t n_target;
+    size_t N, n_target;            /* templates, the empty one first; tokens of the target */
+    const int32_t *ids, *target;   /* the N + 1 texts, one after another; (n_target) */
+    const size_t *length, *lookup; /* (N+1); (N+1) the lookup position in each */
 } rome99_request;
 
 /* What is found for one request before any method is chosen: the key-value pair of the paper, and how. */
