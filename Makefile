@@ -20,6 +20,8 @@ NATIVE_1 = -march=native -DROME99_BLOCK_H $(if $(findstring clang,$(shell $(CC) 
 ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) -DROME99_SHARE='"$(PREFIX)/share/rome99"'
 
 B = build
+# Two jobs at once.
+MAKEFLAGS += -j2
 CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
 FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
 EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c tiny_models/*.c))
@@ -56,7 +58,9 @@ CORE_TESTS = core edit fmath
 QUICK_TESTS = $(filter-out checkpoints,$(ALL_TESTS))
 tests: $(ALL_TESTS:%=$(B)/test_%)
 
-$(ALL_TESTS:%=run_%): run_%: $(B)/test_% start_tests
+run_sink run_plain: run_%: $(B)/test_checkpoints start_tests
+	@B=$(B) tests/run $* $(RUN) $(B)/test_checkpoints tiny_models $*
+$(QUICK_TESTS:%=run_%): run_%: $(B)/test_% start_tests
 	@B=$(B) tests/run $* $(RUN) $(B)/test_$*
 run_cli: $(B)/rome99 start_tests
 	@B=$(B) tests/run cli sh tests/cli.sh $(RUN) $(B)/rome99
@@ -69,7 +73,7 @@ check-core: $(CORE_TESTS:%=run_%)
 	@B=$(B) tests/run --sum
 check: $(QUICK_TESTS:%=run_%) run_cli
 	@B=$(B) tests/run --sum
-test: $(ALL_TESTS:%=run_%) run_cli
+test: run_sink run_plain $(QUICK_TESTS:%=run_%) run_cli
 	@B=$(B) tests/run --sum
 
 # ---------------------------------------------------------------------------- the main job
@@ -97,4 +101,4 @@ clean:
 -include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(PROGRAM))
 
 .PHONY: all tests test check check-core start_tests demo tiny_models install clean run_cli FORCE \
-    $(ALL_TESTS:%=run_%)
+    run_sink run_plain $(QUICK_TESTS:%=run_%)

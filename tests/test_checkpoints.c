@@ -1,6 +1,6 @@
 /* test_checkpoints.c: what the trained checkpoints must show, measured over every record of facts.json.
  *
- * Prints each figure beside its bar. Arguments: folder of models (default tiny_models). */
+ * Prints each figure beside its bar. Arguments: the folder of models, then "sink" or "plain" for that one alone. */
 #include "edit/edit.h"
 #include "test.h"
 #include "world.h"
@@ -280,8 +280,8 @@ static void test_plain(const char *models) {
 
 int main(int argc, char **argv) {
     const char *models = argc > 1 ? argv[1] : "tiny_models";
-    test_sink(models);
-    test_plain(models);
+    if (argc <= 2 || strcmp(argv[2], "sink") == 0) test_sink(models);
+    if (argc <= 2 || strcmp(argv[2], "plain") == 0) test_plain(models);
     printf("predicted against measured rms: worst relative difference %.1e (bar 1e-8)\n", worst_rms);
     CHECK_LE(worst_rms, 1e-8, "predicted = measured rms");
     return test_end();
