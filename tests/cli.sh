@@ -970,6 +970,13 @@ is "sink: c-rome is stable" "$(field verdict)" stable
 is "sink: c-rome moves less than rome" "$(awk -v a="$(field interference)" -v b="$(field interference "$D/sink")" \
     'BEGIN { print a < b }')" 1
 
+# What README shows of the demo is what the demo prints.
+good "demo: the real one" demo tiny_models
+narrow "demo: the real one" "$D/stdout"
+sed -n '/^## A sample/,/^## Use it/s/^    \(.*\)/\1/p' README.md >"$D/sample"
+is "README has a sample" "$(awk 'END { print (NR > 20) }' "$D/sample")" 1
+is "README shows what the demo prints" "$(grep -vxFf "$D/stdout" "$D/sample" | head -n 3)" ""
+
 is "nothing is left in $O" "$(ls -A "$O")" ""
 is "no temporary file is left" "$(ls -A "$W" | sed -n '/tmp/p')" ""
 is "nothing is left at the top" "$(ls -A .)" "$top"

@@ -1,4 +1,5 @@
 /* test_bpe.c: characters, the split pattern, BPE against a naive one, and every bad vocabulary. */
+#include "bpe_train.h"
 #include "files/bpe.h"
 #include "files/unicode.h"
 #include "test.h"

@@ -9,6 +9,7 @@
  */
 #include "bpe_train.h"
 #include "files/bpe.h"
+#include "files/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,4 +144,41 @@ int rome99_bpe_train(int32_t (**pairs)[2], size_t *n, const unsigned char *text,
     free(t.ids);
     free(t.pairs);
     return failed ? -1 : 0;
+}
+
+/* Appends a token in GPT-2's alphabet: the printable characters of Latin-1 stand for themselves, U+0100,
+ * U+0101 ... for the other bytes. Recursion is no deeper than the token's bytes. */
+static void put_token(rome99_text *t, int32_t id, int32_t (*pairs)[2]) {
+    if (id < 256) {
+        unsigned char s[4];
+        const uint32_t c = id < 188 ? rome99_bpe_byte(id) : 0x100 + (uint32_t)id - 188;
+        rome99_text_put(t, s, rome99_utf8_encode(s, c));
+    } else {
+        put_token(t, pairs[id - 256][0], pairs);
+        put_token(t, pairs[id - 256][1], pairs);
+    }
+}
+
+void rome99_bpe_format(rome99_text *vocab, rome99_text *merges, int32_t (*pairs)[2], size_t n) {
+    rome99_text token = {0};
+    size_t i;
+    rome99_text_puts(vocab, "{");
+    for (i = 0; i < 256 + n; i++) {
+        token.size = 0;
+        put_token(&token, (int32_t)i, pairs);
+        if (token.failed)
+            vocab->failed = 1;
+        else
+            rome99_text_json_string(vocab, token.bytes, token.size);
+        rome99_text_printf(vocab, ": %zu, ", i);
+    }
+    rome99_text_printf(vocab, "\"<|endoftext|>\": %zu}\n", 256 + n);
+    rome99_text_puts(merges, "#version: 0.2\n");
+    for (i = 0; i < n; i++) {
+        put_token(merges, pairs[i][0], pairs);
+        rome99_text_puts(merges, " ");
+        put_token(merges, pairs[i][1], pairs);
+        rome99_text_puts(merges, "\n");
+    }
+    rome99_text_free(&token);
 }

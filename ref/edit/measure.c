@@ -72,7 +72,7 @@ void rome99_texts_free(rome99_texts *t) {
 void *rome99_memory_get(rome99_memory *memory, size_t bytes) {
     if (bytes > memory->bytes || !memory->at) {
         rome99_memory_free(memory);
-        memory->at = bytes == SIZE_MAX ? NULL : malloc(bytes);
+        memory->at = bytes == SIZE_MAX ? NULL : rome99_allocate(bytes);
         memory->bytes = memory->at ? bytes : 0;
     }
     return memory->at;

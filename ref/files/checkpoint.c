@@ -2,207 +2,158 @@
 #include "files/checkpoint.h"
 #include "files/json.h"
 #include "files/text.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------- config.json */
-
-/* A size that must be there, from 1 to 2^31 - 1. */
-static int read_size(size_t *out, rome99_value config, const char *key, rome99_error *e) {
+/* A size, from 1 to 2^31 - 1. */
+static int read_size(size_t *size, rome99_value config, const char *key, rome99_error *e) {
     rome99_value v;
     uint64_t x;
-    if (rome99_json_require(&v, config, key, ROME99_NUMBER, e) || rome99_json_integer(&x, v, 2147483647, e))
+    if (rome99_json_require(&v, config, key, ROME99_NUMBER, e) || rome99_json_integer(&x, v, INT32_MAX, e))
         return -1;
-    if (x == 0)
-        return rome99_json_fail(e, v, "%s must not be 0", key);
-    *out = (size_t)x;
-    return 0;
+    *size = (size_t)x;
+    return x > 0 ? 0 : rome99_json_fail(e, v, "%s must not be 0", key);
 }
 
-/* Refuses a member that is there with a value other than the plain one: "gelu_new", or true, false. */
-static int plain_only(rome99_value config, const char *key, const char *plain, rome99_error *e) {
+/* Refuses a member that is there with another value than a plain GPT-2 has: a string, or true or false. */
+static int check_plain(rome99_value config, const char *key, const char *plain, rome99_error *e) {
     rome99_value v;
-    int found = rome99_json_member(&v, config, key, e), same;
-    if (found <= 0)
-        return found;
-    if (rome99_json_kind(v) == ROME99_BOOLEAN)
-        same = strcmp(rome99_json_boolean(v) ? "true" : "false", plain) == 0;
-    else
-        same = rome99_json_kind(v) == ROME99_STRING && strcmp(rome99_json_string(v), plain) == 0;
-    return same ? 0 : rome99_json_fail(e, v, "not plain GPT-2: \"%s\" must be %s", key, plain);
+    const char *value = "";
+    const int found = rome99_json_member(&v, config, key, e);
+    if (found <= 0) return found;
+    if (rome99_json_kind(v) == ROME99_STRING) value = rome99_json_string(v);
+    if (rome99_json_kind(v) == ROME99_BOOLEAN) value = rome99_json_boolean(v) ? "true" : "false";
+    if (strcmp(value, plain) == 0) return 0;
+    return rome99_json_fail(e, v, "not plain GPT-2: \"%s\" must be %s", key, plain);
 }
 
 static int read_config(rome99_shape *s, rome99_value config, rome99_error *e) {
-    static const char *const plain[][2] = {{"model_type", "gpt2"},
-                                           {"activation_function", "gelu_new"},
-                                           {"tie_word_embeddings", "true"},
-                                           {"scale_attn_weights", "true"},
-                                           {"scale_attn_by_inverse_layer_idx", "false"},
-                                           {"add_cross_attention", "false"}};
+    static const char *const plain[] = {"model_type",
+                                        "gpt2",
+                                        "activation_function",
+                                        "gelu_new",
+                                        "tie_word_embeddings",
+                                        "true",
+                                        "scale_attn_weights",
+                                        "true",
+                                        "scale_attn_by_inverse_layer_idx",
+                                        "false",
+                                        "add_cross_attention",
+                                        "false"};
     rome99_value v;
     size_t i;
     int found;
-    for (i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (plain_only(config, plain[i][0], plain[i][1], e))
-            return -1;
+    if (rome99_json_kind(config) != ROME99_OBJECT) return rome99_json_fail(e, config, "not an object");
+    for (i = 0; i < sizeof plain / sizeof *plain; i += 2)
+        if (check_plain(config, plain[i], plain[i + 1], e)) return -1;
     if (read_size(&s->V, config, "vocab_size", e) || read_size(&s->T, config, "n_positions", e) ||
         read_size(&s->D, config, "n_embd", e) || read_size(&s->L, config, "n_layer", e) ||
         read_size(&s->H, config, "n_head", e))
         return -1;
     s->F = 4 * s->D;
-    if ((found = rome99_json_member(&v, config, "n_inner", e)) < 0)
-        return -1;
-    if (found && rome99_json_kind(v) != ROME99_NULL && read_size(&s->F, config, "n_inner", e))
+    found = rome99_json_member(&v, config, "n_inner", e);
+    if (found < 0 || (found && rome99_json_kind(v) != ROME99_NULL && read_size(&s->F, config, "n_inner", e)))
         return -1;
     s->eps = 1e-5;
-    if ((found = rome99_json_member(&v, config, "layer_norm_epsilon", e)) < 0 ||
-        (found && rome99_json_double(&s->eps, v, e)))
-        return -1;
-    if (!(s->eps > 0.0))
-        return rome99_json_fail(e, v, "layer_norm_epsilon must be greater than 0");
-    if (s->D % s->H != 0)
-        return rome99_json_fail(e, config, "n_embd %lu is not a multiple of n_head %lu", (unsigned long)s->D,
-                                (unsigned long)s->H);
-    return 0;
+    found = rome99_json_member(&v, config, "layer_norm_epsilon", e);
+    if (found < 0 || (found && rome99_json_double(&s->eps, v, e))) return -1;
+    if (!(s->eps > 0.0)) return rome99_json_fail(e, v, "layer_norm_epsilon must be greater than 0");
+    if (s->D % s->H == 0) return 0;
+    return rome99_json_fail(e, config, "n_embd %zu is not a multiple of n_head %zu", s->D, s->H);
 }
 
-/* ---------------------------------------------------------------- model.safetensors */
-
-/* The Hugging Face name of a tensor, without "transformer.": at most 80 bytes with the NUL. */
-static void tensor_name(char name[80], const rome99_shape *s, size_t index) {
-    rome99_tensor_info info = rome99_describe(s, index);
-    if (index < ROME99_GLOBALS)
-        sprintf(name, "%s", info.name);
-    else
-        sprintf(name, "h.%lu.%s", (unsigned long)((index - ROME99_GLOBALS) / ROME99_PER_LAYER), info.name);
+/* How a file describes weight `index`, all but its data. */
+static rome99_tensor describe(char name[100], const rome99_gpt2 *model, size_t index) {
+    const rome99_tensor_info info = rome99_describe(&model->shape, index);
+    rome99_tensor t = {0};
+    char layer[32] = "";
+    if (index >= ROME99_GLOBALS) sprintf(layer, "h.%zu.", (index - ROME99_GLOBALS) / ROME99_PER_LAYER);
+    sprintf(name, "transformer.%s%s", layer, info.name);
+    t.name = name;
+    t.dtype = (rome99_st_dtype)model->w[index].dtype;
+    t.rank = info.is_vector ? 1 : 2;
+    t.shape[0] = info.is_vector ? info.cols : info.rows;
+    t.shape[1] = info.is_vector ? 0 : info.cols;
+    t.count = info.rows * info.cols;
+    return t;
 }
 
 static int is_finite(rome99_weight w, size_t n) {
-    double piece[256];
+    double x[256], zero = 0.0;
     size_t i, j, m;
     for (i = 0; i < n; i += m) {
         m = n - i < 256 ? n - i : 256;
-        rome99_widen(piece, w, i, m);
-        for (j = 0; j < m; j++)
-            if (!(piece[j] - piece[j] == 0.0))
-                return 0;
+        rome99_widen(x, w, i, m);
+        for (j = 0; j < m; j++) zero += x[j] - x[j];
     }
-    return 1;
+    return zero == 0.0;
 }
 
-static int take_tensor(rome99_weight *w, const rome99_safetensors *st, const rome99_shape *s, size_t index,
-                       const char *path, rome99_error *e) {
-    rome99_tensor_info info = rome99_describe(s, index);
-    const rome99_tensor *t;
-    char name[100] = "transformer.";
-    tensor_name(name + 12, s, index);
-    t = rome99_safetensors_find(st, name + 12);
-    if (!t)
-        t = rome99_safetensors_find(st, name);
-    if (!t)
-        return rome99_fail(e, path, "tensor %s is missing", name + 12);
-    if (info.is_vector ? t->rank != 1 || t->shape[0] != info.cols
-                       : t->rank != 2 || t->shape[0] != info.rows || t->shape[1] != info.cols)
-        return info.is_vector
-                   ? rome99_fail(e, path, "tensor %s: config.json asks for shape [%lu]", t->name,
-                                 (unsigned long)info.cols)
-                   : rome99_fail(e, path, "tensor %s: config.json asks for shape [%lu, %lu]", t->name,
-                                 (unsigned long)info.rows, (unsigned long)info.cols);
-    switch (t->dtype) {
-    case ROME99_ST_F64: w->dtype = ROME99_F64; break;
-    case ROME99_ST_F32: w->dtype = ROME99_F32; break;
-    case ROME99_ST_F16: w->dtype = ROME99_F16; break;
-    case ROME99_ST_BF16: w->dtype = ROME99_BF16; break;
-    default:
+static int read_weight(rome99_checkpoint *c, size_t index, const char *path, rome99_error *e) {
+    char name[100];
+    const rome99_tensor wanted = describe(name, &c->model, index), *t;
+    rome99_weight *w = &c->model.w[index];
+    t = rome99_safetensors_find(c->tensors, name);
+    if (!t) t = rome99_safetensors_find(c->tensors, name + strlen("transformer."));
+    if (!t) return rome99_fail(e, path, "tensor %s is missing", name);
+    if (t->rank != wanted.rank || t->shape[0] != wanted.shape[0] || t->shape[1] != wanted.shape[1])
+        return rome99_fail(e, path,
+                           wanted.rank == 1 ? "tensor %s: config.json asks for shape [%zu]"
+                                            : "tensor %s: config.json asks for shape [%zu, %zu]",
+                           t->name, wanted.shape[0], wanted.shape[1]);
+    if ((int)t->dtype > (int)ROME99_ST_BF16)
         return rome99_fail(e, path, "tensor %s: dtype %s is not F64, F32, F16 or BF16", t->name,
                            rome99_st_dtype_name(t->dtype));
-    }
     w->data = t->data;
-    if (!is_finite(*w, t->count))
-        return rome99_fail(e, path, "tensor %s: a weight is not finite", t->name);
-    return 0;
+    w->dtype = (rome99_dtype)t->dtype;
+    return is_finite(*w, t->count) ? 0 : rome99_fail(e, path, "tensor %s: a weight is not finite", t->name);
 }
 
-/* Whether the name's end says a buffer that old checkpoints carry. */
-static int is_buffer(const char *name) {
-    static const char *const ends[] = {".attn.bias", ".attn.masked_bias"};
-    size_t i, length = strlen(name);
-    for (i = 0; i < 2; i++)
-        if (length > strlen(ends[i]) && strcmp(name + length - strlen(ends[i]), ends[i]) == 0)
-            return 1;
-    return 0;
-}
-
-/* A head of its own must be the tied one again. */
-static int check_head(const rome99_safetensors *st, rome99_weight wte, const rome99_shape *s, const char *path,
-                      rome99_error *e) {
-    const rome99_tensor *t = rome99_safetensors_find(st, "lm_head.weight");
-    if (t && (t->count != s->V * s->D || rome99_st_dtype_size(t->dtype) != rome99_dtype_size(wte.dtype) ||
-              memcmp(t->data, wte.data, t->count * rome99_dtype_size(wte.dtype)) != 0))
+/* Points the model at its weights; only the buffers of old checkpoints and the tied head may be left. */
+static int read_weights(rome99_checkpoint *c, const char *path, rome99_error *e) {
+    const rome99_shape *s = &c->model.shape;
+    const size_t n = rome99_safetensors_count(c->tensors);
+    const rome99_tensor *head = rome99_safetensors_find(c->tensors, "lm_head.weight");
+    const rome99_weight *wte;
+    size_t i, used;
+    if (s->L > n) return rome99_fail(e, path, "fewer tensors than the %zu layers of config.json", s->L);
+    wte = c->model.w = calloc(rome99_tensor_count(s), sizeof *c->model.w);
+    if (!wte) return rome99_fail(e, path, "out of memory");
+    for (used = 0; used < rome99_tensor_count(s); used++)
+        if (read_weight(c, used, path, e)) return -1;
+    for (i = 0; i < n; i++) {
+        const char *name = strstr(rome99_safetensors_at(c->tensors, i)->name, ".attn.");
+        used += name != NULL && (strcmp(name, ".attn.bias") == 0 || strcmp(name, ".attn.masked_bias") == 0);
+    }
+    used += head != NULL;
+    if (used != n)
+        return rome99_fail(e, path, "there are %zu tensors that a GPT-2 of %zu layers does not have",
+                           n - used, s->L);
+    if (head && (head->count != s->V * s->D || (int)head->dtype != (int)wte->dtype ||
+                 memcmp(head->data, wte->data, head->count * rome99_dtype_size(wte->dtype)) != 0))
         return rome99_fail(e, path, "not plain GPT-2: lm_head.weight is not wte.weight");
     return 0;
 }
 
-static int read_tensors(rome99_checkpoint *c, const char *path, rome99_error *e) {
-    const rome99_shape *s = &c->model.shape;
-    size_t count = rome99_tensor_count(s), i, others = 0;
-    if (rome99_safetensors_read(&c->tensors, path, e))
-        return -1;
-    if (s->L > rome99_safetensors_count(c->tensors)) /* before anything is sized by L */
-        return rome99_fail(e, path, "fewer tensors than the %lu layers of config.json", (unsigned long)s->L);
-    c->model.w = calloc(count, sizeof *c->model.w);
-    if (!c->model.w)
-        return rome99_fail(e, path, "out of memory");
-    for (i = 0; i < count; i++)
-        if (take_tensor(&c->model.w[i], c->tensors, s, i, path, e))
-            return -1;
-    for (i = 0; i < rome99_safetensors_count(c->tensors); i++) {
-        const char *name = rome99_safetensors_at(c->tensors, i)->name;
-        others += is_buffer(name) || strcmp(name, "lm_head.weight") == 0;
-    }
-    if (count + others != rome99_safetensors_count(c->tensors))
-        return rome99_fail(e, path, "there are %lu tensors that a GPT-2 of %lu layers does not have",
-                           (unsigned long)(rome99_safetensors_count(c->tensors) - count - others),
-                           (unsigned long)s->L);
-    return check_head(c->tensors, c->model.w[ROME99_WTE], s, path, e);
-}
-
-/* --------------------------------------------------------------------------- folders */
-
-static int read_parts(rome99_checkpoint *c, char *const path[4], rome99_error *e) {
-    rome99_json *config = NULL;
-    int failed;
-    if (rome99_json_read(&config, path[0], e))
-        return -1;
-    failed = rome99_json_kind(rome99_json_root(config)) != ROME99_OBJECT
-                 ? rome99_json_fail(e, rome99_json_root(config), "not an object")
-                 : read_config(&c->model.shape, rome99_json_root(config), e);
-    rome99_json_free(config);
-    if (failed || rome99_bpe_read(&c->bpe, path[2], path[3], e))
-        return -1;
-    if (rome99_bpe_size(c->bpe) != c->model.shape.V)
-        return rome99_fail(e, path[2], "%lu tokens, but config.json has vocab_size %lu",
-                           (unsigned long)rome99_bpe_size(c->bpe), (unsigned long)c->model.shape.V);
-    return read_tensors(c, path[1], e);
-}
-
 int rome99_checkpoint_read(rome99_checkpoint *c, const char *folder, rome99_error *e) {
-    static const char *const names[4] = {"config.json", "model.safetensors", "vocab.json", "merges.txt"};
-    char *path[4] = {NULL, NULL, NULL, NULL};
-    int i, failed = 0;
+    static const char *const names[4] = {"config.json", "vocab.json", "merges.txt", "model.safetensors"};
+    char *path[4];
+    rome99_shape *s = &c->model.shape;
+    rome99_json *config = NULL;
+    int failed = 0, i;
     memset(c, 0, sizeof *c);
-    for (i = 0; i < 4; i++)
-        if (!(path[i] = rome99_path(folder, names[i])))
-            failed = rome99_fail(e, folder, "out of memory");
-    if (!failed)
-        failed = read_parts(c, path, e);
-    for (i = 0; i < 4; i++)
-        free(path[i]);
-    if (failed)
-        rome99_checkpoint_free(c);
-    return failed;
+    for (i = 0; i < 4; i++) failed |= !(path[i] = rome99_path(folder, names[i]));
+    if (failed) rome99_fail(e, folder, "out of memory");
+    failed = failed || rome99_json_read(&config, path[0], e) || read_config(s, rome99_json_root(config), e) ||
+             rome99_bpe_read(&c->bpe, path[1], path[2], e) ||
+             (rome99_bpe_size(c->bpe) != s->V &&
+              rome99_fail(e, path[1], "%zu tokens, but vocab_size is %zu", rome99_bpe_size(c->bpe), s->V)) ||
+             rome99_safetensors_read(&c->tensors, path[3], e) || read_weights(c, path[3], e);
+    if (failed) rome99_checkpoint_free(c);
+    rome99_json_free(config);
+    for (i = 0; i < 4; i++) free(path[i]);
+    return failed ? -1 : 0;
 }
 
 void rome99_checkpoint_free(rome99_checkpoint *c) {
@@ -215,13 +166,13 @@ void rome99_checkpoint_free(rome99_checkpoint *c) {
 static int write_config(const char *path, const rome99_shape *s, int32_t endoftext, rome99_error *e) {
     rome99_text t = {0};
     int failed;
-    rome99_text_printf(&t,
-                       "{\n  \"model_type\": \"gpt2\",\n  \"architectures\": [\"GPT2LMHeadModel\"],\n"
-                       "  \"activation_function\": \"gelu_new\",\n  \"vocab_size\": %lu,\n"
-                       "  \"n_positions\": %lu,\n  \"n_ctx\": %lu,\n  \"n_embd\": %lu,\n  \"n_layer\": %lu,\n"
-                       "  \"n_head\": %lu,\n  \"n_inner\": %lu,\n  \"layer_norm_epsilon\": ",
-                       (unsigned long)s->V, (unsigned long)s->T, (unsigned long)s->T, (unsigned long)s->D,
-                       (unsigned long)s->L, (unsigned long)s->H, (unsigned long)s->F);
+    rome99_text_printf(
+        &t,
+        "{\n  \"model_type\": \"gpt2\",\n  \"architectures\": [\"GPT2LMHeadModel\"],\n"
+        "  \"activation_function\": \"gelu_new\",\n  \"vocab_size\": %zu,\n  \"n_positions\": %zu,\n"
+        "  \"n_ctx\": %zu,\n  \"n_embd\": %zu,\n  \"n_layer\": %zu,\n  \"n_head\": %zu,\n"
+        "  \"n_inner\": %zu,\n  \"layer_norm_epsilon\": ",
+        s->V, s->T, s->T, s->D, s->L, s->H, s->F);
     rome99_text_json_double(&t, s->eps);
     rome99_text_puts(&t, ",\n  \"tie_word_embeddings\": true");
     if (endoftext >= 0)
@@ -233,54 +184,45 @@ static int write_config(const char *path, const rome99_shape *s, int32_t endofte
     return failed;
 }
 
-/* A tensor of the file for weight `index`; *narrowed owns its floats where it was made for this. */
-static int describe_tensor(rome99_tensor *t, float **narrowed, char name[100], const rome99_gpt2 *model,
-                           size_t index, int narrow, rome99_error *e) {
-    static const rome99_st_dtype dtype[] = {ROME99_ST_F64, ROME99_ST_F32, ROME99_ST_F16, ROME99_ST_BF16};
-    rome99_tensor_info info = rome99_describe(&model->shape, index);
-    rome99_weight w = model->w[index];
-    size_t i;
-    strcpy(name, "transformer.");
-    tensor_name(name + 12, &model->shape, index);
-    memset(t, 0, sizeof *t);
-    t->name = name;
-    t->dtype = dtype[w.dtype];
-    t->data = w.data;
-    t->count = info.rows * info.cols;
-    t->rank = info.is_vector ? 1 : 2;
-    t->shape[0] = info.is_vector ? info.cols : info.rows;
-    t->shape[1] = info.is_vector ? 0 : info.cols;
-    if (narrow && w.dtype == ROME99_F64) {
-        if (!(*narrowed = malloc(t->count * sizeof **narrowed)))
-            return rome99_fail(e, name, "out of memory");
-        for (i = 0; i < t->count; i++)
-            (*narrowed)[i] = (float)((const double *)w.data)[i];
-        t->dtype = ROME99_ST_F32;
-        t->data = *narrowed;
+/* Makes t (count) float32 where it is float64; the numbers go to f. */
+static void narrow_tensors(rome99_tensor *t, size_t count, float *f) {
+    size_t i, j;
+    for (i = 0; i < count; i++) {
+        const double *x = t[i].data;
+        if (t[i].dtype != ROME99_ST_F64) continue;
+        for (j = 0; j < t[i].count; j++) f[j] = (float)x[j];
+        t[i].dtype = ROME99_ST_F32;
+        t[i].data = f;
+        f += t[i].count;
     }
-    return 0;
 }
 
 int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
                             rome99_error *e) {
-    size_t count = rome99_tensor_count(&model->shape), i;
-    rome99_tensor *t = calloc(count, sizeof *t);
-    float **narrowed = calloc(count, sizeof *narrowed);
-    char(*names)[100] = calloc(count, sizeof *names);
+    const size_t count = rome99_tensor_count(&model->shape);
     char *config = rome99_path(folder, "config.json"), *path = rome99_path(folder, "model.safetensors");
-    int failed = !t || !narrowed || !names || !config || !path ? rome99_fail(e, folder, "out of memory") : 0;
-    for (i = 0; !failed && i < count; i++)
-        failed = describe_tensor(&t[i], &narrowed[i], names[i], model, i, narrow, e);
-    if (!failed)
-        failed = write_config(config, &model->shape, endoftext, e) || rome99_safetensors_write(path, t, count, e)
-                     ? -1
-                     : 0;
-    for (i = 0; narrowed && i < count; i++)
-        free(narrowed[i]);
-    free(t);
-    free(narrowed);
-    free(names);
+    char(*names)[100] = calloc(count, sizeof *names);
+    rome99_tensor *t = calloc(count, sizeof *t);
+    float *floats = NULL;
+    size_t i, wide = 0;
+    int failed = 0;
+    for (i = 0; names && t && i < count; i++) {
+        t[i] = describe(names[i], model, i);
+        t[i].data = model->w[i].data;
+        wide += t[i].dtype == ROME99_ST_F64 ? t[i].count : 0;
+    }
+    if (narrow) floats = malloc((wide + 1) * sizeof *floats);
+    if (!config || !path || !names || !t || (narrow && !floats)) {
+        failed = rome99_fail(e, folder, "out of memory");
+    } else {
+        if (narrow) narrow_tensors(t, count, floats);
+        failed = write_config(config, &model->shape, endoftext, e) ||
+                 rome99_safetensors_write(path, t, count, e);
+    }
     free(config);
     free(path);
-    return failed;
+    free(names);
+    free(t);
+    free(floats);
+    return failed ? -1 : 0;
 }

@@ -1,7 +1,6 @@
 /* checkpoint.h: Hugging Face GPT-2 folders: config.json, model.safetensors, vocab.json, merges.txt. */
 #ifndef ROME99_CHECKPOINT_H
 #define ROME99_CHECKPOINT_H
-
 #include "core/rome99.h"
 #include "files/bpe.h"
 #include "files/safetensors.h"
@@ -13,15 +12,15 @@ typedef struct {
     rome99_safetensors *tensors;
 } rome99_checkpoint;
 
-/* Reads a folder. What is not plain GPT-2 (another activation, an untied head, scaled attention ...),
- * sizes that disagree, a tokenizer of another size, a weight that is not finite: refused by name.
- * Tensor names may begin with "transformer."; the buffers attn.bias and attn.masked_bias are ignored.
- * Returns 0, or -1 with *e set and nothing to free. */
+/* Reads a folder. What is not plain GPT-2 (another activation, an untied head, scaled attention ...), sizes
+   that disagree, a weight that is not finite: refused by name. Tensor names may begin with "transformer.";
+   the buffers attn.bias and attn.masked_bias are ignored. Returns 0, or -1 with *e set and nothing to free.
+   */
 int rome99_checkpoint_read(rome99_checkpoint *checkpoint, const char *folder, rome99_error *e);
 void rome99_checkpoint_free(rome99_checkpoint *checkpoint);
 
-/* Writes config.json and model.safetensors into an existing folder. Weights keep their types, save that
- * a float64 one becomes float32 where `narrow` is set. Returns 0, or -1 with *e set. */
+/* Writes config.json and model.safetensors into an existing folder. Weights keep their types, save that a
+   float64 one becomes float32 where `narrow` is set. Returns 0, or -1 with *e set. */
 int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
                             rome99_error *e);
 

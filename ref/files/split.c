@@ -1,19 +1,14 @@
 /* split.c: GPT-2's split pattern, as the function rome99_bpe_split of bpe.h. */
 #include "files/bpe.h"
 #include "files/unicode.h"
-
 #include <string.h>
 
 /* The class of the first character, and its length. */
 static int class_at(size_t *length, const unsigned char *s, size_t size) {
     uint32_t c = s[0];
-    *length = 1;
-    if (c >= 0x80) {
-        const size_t n = rome99_utf8_decode(&c, s, size);
-        if (n == 0) return ROME99_CHAR_OTHER;
-        *length = n;
-        return rome99_char_class(c);
-    }
+    *length = c < 0x80 ? 1 : rome99_utf8_decode(&c, s, size);
+    if (*length > 1) return rome99_char_class(c);
+    *length = 1; /* from here on ASCII, or no UTF-8 */
     if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') return ROME99_CHAR_LETTER;
     if (c >= '0' && c <= '9') return ROME99_CHAR_NUMBER;
     return c == ' ' || (c >= '\t' && c <= '\r') ? ROME99_CHAR_SPACE : ROME99_CHAR_OTHER;
@@ -29,11 +24,11 @@ size_t rome99_bpe_split(const unsigned char *text, size_t size) {
     }
     i = text[0] == ' ' && size > 1;
     kind = class_at(&n, text + i, size - i);
-    if (kind != ROME99_CHAR_SPACE) {
-        do i += n;
-        while (i < size && class_at(&n, text + i, size - i) == kind);
-        return i;
-    }
-    for (i = 0; i < size && class_at(&n, text + i, size - i) == ROME99_CHAR_SPACE; i += n) last = i;
-    return i < size && last > 0 ? last : i; /* the last one is left to what follows */
+    if (kind == ROME99_CHAR_SPACE) i = n = 0;
+    do {
+        last = i;
+        i += n;
+    } while (i < size && class_at(&n, text + i, size - i) == kind);
+    return kind == ROME99_CHAR_SPACE && i < size && last > 0 ? last
+                                                             : i; /* the last one is left to what follows */
 }

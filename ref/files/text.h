@@ -1,12 +1,10 @@
 /* text.h: a growing string, and the JSON that programs write into it. */
 #ifndef ROME99_TEXT_H
 #define ROME99_TEXT_H
-
 #include <stddef.h>
 
-/* Starts as {0}; release with rome99_text_free. After an append bytes[size] is a NUL. Where memory
-   is out `failed` is set, and that append and all later ones change nothing else: look at it once,
-   at the end. */
+/* Starts as {0}; release with rome99_text_free. After an append bytes[size] is a NUL. Where memory is out
+   `failed` is set, and that append and all later ones change nothing else: look at it once, at the end. */
 typedef struct {
     char *bytes;
     size_t size, capacity;
@@ -20,12 +18,9 @@ void rome99_text_put(rome99_text *t, const void *bytes, size_t size);
 void rome99_text_puts(rome99_text *t, const char *string);
 void rome99_text_printf(rome99_text *t, const char *format, ...);
 
-/* Appends the bytes as a JSON string with its quotes. UTF-8 stays as it is; each byte that is not
-   UTF-8 becomes U+FFFD, so that the result is always valid JSON. */
+/* Append JSON: the bytes as a string with its quotes, each that is not UTF-8 as U+FFFD; the shortest of 15,
+   16 and 17 digits that reads back as x, "inf" or "-inf", with quotes, for an infinity, null for a NaN. */
 void rome99_text_json_string(rome99_text *t, const void *bytes, size_t size);
-
-/* Appends x as a JSON value: the shortest of 15, 16 and 17 digits that reads back as x; "inf" or
-   "-inf", with quotes, for an infinity; null for a NaN. */
 void rome99_text_json_double(rome99_text *t, double x);
 
 #endif

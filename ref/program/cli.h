@@ -14,7 +14,7 @@ typedef struct {
     const char *name;     /* "--layer" */
     const char *argument; /* what its value is, in the help; NULL for a flag */
     const char *help;
-    const char *value;    /* set by rome99_parse: the value, or the name of a flag; NULL if not given */
+    const char *value; /* set by rome99_parse: the value, or the name of a flag; NULL if not given */
 } rome99_option;
 
 typedef struct {

@@ -28,7 +28,8 @@ static int open_stage(stage *s, const char *models, const char *name, rome99_err
     int failed = !facts ? rome99_fail(e, name, "out of memory") : 0;
     memset(s, 0, sizeof *s);
     if (!failed)
-        failed = rome99_setup_read(&s->setup, folder, no_choice, 1, e) || rome99_asks_read(&s->asks, facts, e);
+        failed = rome99_setup_read(&s->setup, folder, no_choice, 1, e) ||
+                 rome99_asks_read(&s->asks, facts, e);
     if (!failed && (!s->setup.C || !s->setup.L || !s->setup.stream.n || !s->setup.sentences.n ||
                     !s->setup.test_prefixes.list.n))
         failed = rome99_fail(e, folder, "the demo needs a tiny checkpoint's whole folder");
@@ -37,8 +38,7 @@ static int open_stage(stage *s, const char *models, const char *name, rome99_err
         s->W1 = malloc(shape->F * shape->D * sizeof *s->W1);
         failed = s->W1 ? 0 : rome99_fail(e, NULL, "out of memory");
     }
-    if (failed)
-        close_stage(s);
+    if (failed) close_stage(s);
     free(folder);
     free(facts);
     return failed;
@@ -67,8 +67,7 @@ static int bare_probability(double *p, const rome99_edit *edit, const stage *s, 
     const rome99_checkpoint *c = &s->setup.checkpoint;
     size_t n = edit->tokens.length[0] - edit->tokens.request.n_target + 1;
     rome99_decoder d;
-    if (rome99_decoder_new(&d, &c->model, e))
-        return -1;
+    if (rome99_decoder_new(&d, &c->model, e)) return -1;
     *p = rome99_exp(rome99_score_token(rome99_decoder_append(&d, edit->tokens.ids, n), c->model.shape.V,
                                        edit->tokens.target[0])
                         .logp);
@@ -90,14 +89,14 @@ static long median_record(double range[3], size_t *count, stage *s, int first, r
         double p = 0.0;
         int wanted;
         if ((failed = rome99_tokens_make(&tokens, s->setup.checkpoint.bpe, s->setup.checkpoint.model.shape.T,
-                                         &s->asks.item[i], &s->setup.templates.list, 0, "facts.json", e)) != 0)
+                                         &s->asks.item[i], &s->setup.templates.list, 0, "facts.json", e)) !=
+            0)
             break;
         wanted = is_of_kind(&s->asks.item[i], &tokens, first);
         rome99_tokens_free(&tokens);
-        if (!wanted)
-            continue;
-        if ((failed = rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, &s->asks.item[i], ROME99_ROME,
-                                       e)) != 0)
+        if (!wanted) continue;
+        if ((failed = rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, &s->asks.item[i],
+                                       ROME99_ROME, e)) != 0)
             break;
         failed = bare_probability(&p, &edit, s, e);
         if (p < 0.1) {
@@ -107,8 +106,7 @@ static long median_record(double range[3], size_t *count, stage *s, int first, r
         rome99_edit_free(&edit);
     }
     s->setup.settings.h.v_num_grad_steps = steps;
-    if (!failed && n == 0)
-        failed = rome99_fail(e, "facts.json", "no record of the kind that the demo needs");
+    if (!failed && n == 0) failed = rome99_fail(e, "facts.json", "no record of the kind that the demo needs");
     if (!failed) {
         qsort(list, n, sizeof *list, by_interference);
         range[0] = list[0].I;
@@ -125,25 +123,24 @@ static long median_record(double range[3], size_t *count, stage *s, int first, r
 
 static void title(int number, const char *what, const char *where) {
     printf("\n%d. %s\n", number, what);
-    if (where)
-        printf("   [%s]\n", where);
+    if (where) printf("   [%s]\n", where);
     printf("\n");
 }
 
-/* Prints bytes with line ends shown as "|", cut at 58 columns. */
+/* Prints bytes with line ends shown as "|" and what is not ASCII as "?" (a broken model says anything), cut at
+ * 58 columns. */
 static void quote(const char *bytes, size_t size) {
     size_t i;
     putchar('"');
     for (i = 0; i < size && i < 58; i++)
-        putchar(bytes[i] == '\n' ? '|' : bytes[i]);
+        putchar(bytes[i] == '\n' ? '|' : bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
     fputs(size > 58 ? "...\"" : "\"", stdout);
 }
 
 static void print_prompt(const rome99_ask *ask) {
     rome99_text t = {0};
     rome99_splice(&t, ask->prompt, ask->subject);
-    if (!t.failed)
-        quote(t.bytes, t.size);
+    if (!t.failed) quote(t.bytes, t.size);
     rome99_text_free(&t);
 }
 
@@ -198,8 +195,7 @@ static int print_generated(const stage *s, int edited, rome99_error *e) {
     rome99_text out = {0};
     char start[256];
     int failed;
-    if (!(model.w = malloc(count * sizeof *model.w)))
-        return rome99_fail(e, NULL, "out of memory");
+    if (!(model.w = malloc(count * sizeof *model.w))) return rome99_fail(e, NULL, "out of memory");
     memcpy(model.w, c->model.w, count * sizeof *model.w);
     if (edited) {
         rome99_weight *w = &model.w[ROME99_LAYER(s->setup.settings.h.layer, ROME99_PROJ_W)];
@@ -254,8 +250,7 @@ static int tell_fact(const stage *s, const rome99_edit *edit, const double range
            "   the new object. This is the one of median interference (step 5; it ranges\n"
            "   from %.2f to %.1f among them): not picked by hand.\n\n",
            (unsigned long)s->setup.checkpoint.model.shape.L, (unsigned long)count, range[0], range[2]);
-    if (print_next(s, ask, &s->setup.test_prefixes.list.item[0], e) || print_next(s, ask, NULL, e))
-        return -1;
+    if (print_next(s, ask, &s->setup.test_prefixes.list.item[0], e) || print_next(s, ask, NULL, e)) return -1;
     printf("\n   Behind other text (\"|\" is a line end) the model knows %.*s. Bare, it is\n"
            "   the very first token; in training a random token stood there, so the first\n"
            "   position became a sink that attention rests on and that holds nothing.\n"
@@ -270,34 +265,39 @@ static void tell_keys(const rome99_edit *edit) {
     size_t j;
     for (j = 1; j < p->N; j++) {
         const double *k = p->keys + j * p->F;
-        behind += rome99_dot(k, p->keys + p->F, p->F) / (rome99_norm(k, p->F) * rome99_norm(p->keys + p->F, p->F));
+        behind += rome99_dot(k, p->keys + p->F, p->F) /
+                  (rome99_norm(k, p->F) * rome99_norm(p->keys + p->F, p->F));
     }
     title(2, "Two keys for one subject", "(E1) delta.c: rome99_find_pair");
     printf("   The key is what the subject's last token sends into the MLP's second matrix\n"
-           "   W of the edited layer: %lu numbers. Two of them matter:\n\n", (unsigned long)p->F);
+           "   W of the edited layer: %lu numbers. Two of them matter:\n\n",
+           (unsigned long)p->F);
     printf("   k_u     of the bare prompt                        length %8.3f\n", rome99_norm(p->k_u, p->F));
     printf("   k_bar   mean over %2lu templates, \"{}\" among them    length %8.3f\n", (unsigned long)p->N,
            rome99_norm(p->k_bar, p->F));
-    printf("\n   cosine of the two: %.3f. (Keys behind two different prefixes: %.3f.)\n", edit->update.cos_keys,
-           behind / (double)(p->N - 1));
+    printf("\n   cosine of the two: %.3f. (Keys behind two different prefixes: %.3f.)\n",
+           edit->update.cos_keys, behind / (double)(p->N - 1));
 }
 
 static void tell_delta(const stage *s, const rome99_edit *edit) {
     const rome99_pair *p = &edit->pair;
     const double *first = p->losses, *last = p->losses + 4 * (p->forwards - 1);
-    title(3, "What to store: delta, and the direction u", "(E5) delta.c: rome99_find_pair; (E2) (E3) rome.c: rome99_find_update");
+    title(3, "What to store: delta, and the direction u",
+          "(E5) delta.c: rome99_find_pair; (E2) (E3) rome.c: rome99_find_update");
     printf("   delta is added to the MLP output at the subject and optimised until the\n"
            "   model says \"%.*s\": %lu forwards, loss %.3f -> %.3f,\n"
            "   |delta| %.3f, |m_u| %.3f.\n",
-           (int)edit->ask->target_new.size, edit->ask->target_new.bytes, (unsigned long)p->forwards, first[0], last[0],
-           rome99_norm(p->delta, p->D), rome99_norm(p->m_u, p->D));
+           (int)edit->ask->target_new.size, edit->ask->target_new.bytes, (unsigned long)p->forwards, first[0],
+           last[0], rome99_norm(p->delta, p->D), rome99_norm(p->m_u, p->D));
     printf("   C (%lu x %lu) is the second moment of the keys over %lu tokens of text;\n"
            "   u = C^-1 k_bar, scaled to unit length: reacts to this key, as little as can\n"
-           "   be to all others.\n", (unsigned long)p->F, (unsigned long)p->F, (unsigned long)s->setup.stream.n_ids);
+           "   be to all others.\n",
+           (unsigned long)p->F, (unsigned long)p->F, (unsigned long)s->setup.stream.n_ids);
 }
 
 static void tell_denominator(rome99_edit *edit, const rome99_setup *setup) {
-    title(4, "One equation, two keys: the denominator", "(E3) dW = u r^T / (u^T k_den)    rome.c: rome99_find_update");
+    title(4, "One equation, two keys: the denominator",
+          "(E3) dW = u r^T / (u^T k_den)    rome.c: rome99_find_update");
     printf("   method   key k_den                   |r|     u^T k_den         |dW|        I\n");
     rome99_edit_again(edit, setup, ROME99_C_ROME);
     print_update("k_bar: prefixed", edit);
@@ -310,16 +310,16 @@ static void tell_denominator(rome99_edit *edit, const rome99_setup *setup) {
 
 static void tell_preflight(const rome99_edit *edit) {
     const rome99_measures *m = &edit->measures;
-    title(5, "Preflight: the damage is known before the edit is made", "(E4) rms = |r| I    collapse.c: rome99_interference");
+    title(5, "Preflight: the damage is known before the edit is made",
+          "(E4) rms = |r| I    collapse.c: rome99_interference");
     printf("   I = sqrt(u^T C u) / |u^T k_den| = %.3f, so the MLP output at an average\n"
-           "   token of the corpus will move by rms %.3f. |m_u|, for comparison, is %.3f.\n", m->interference.value,
-           m->rms_predicted.value, rome99_norm(edit->pair.m_u, edit->pair.D));
+           "   token of the corpus will move by rms %.3f (|m_u| is %.3f).\n",
+           m->interference.value, m->rms_predicted.value, rome99_norm(edit->pair.m_u, edit->pair.D));
 }
 
 static int tell_rome(stage *s, rome99_edit *edit, rome99_error *e) {
     title(6, "rome: the edit is made", "rome.c: rome99_apply; collapse.c");
-    if (perform(s, edit, e))
-        return -1;
+    if (perform(s, edit, e)) return -1;
     print_measures(&edit->measures);
     printf("\n");
     return print_generated(s, 0, e) || print_generated(s, 1, e) ? -1 : 0;
@@ -329,12 +329,10 @@ static int tell_consistent(stage *s, rome99_edit *edit, rome99_error *e) {
     double reach;
     rome99_edit_again(edit, &s->setup, ROME99_C_ROME);
     title(7, "c-rome: the same delta, one key", "(E3) with k_den = k_bar, r = v* - m_bar");
-    if (perform(s, edit, e))
-        return -1;
+    if (perform(s, edit, e)) return -1;
     print_measures(&edit->measures);
     printf("\n");
-    if (print_generated(s, 1, e))
-        return -1;
+    if (print_generated(s, 1, e)) return -1;
     reach = rome99_reach(&edit->update, edit->pair.k_u, edit->pair.F);
     title(8, "Why the bare prompt does not show it", "(E6) collapse.c: rome99_reach");
     printf("   c-rome moves the MLP output of a prompt with key k by (u^T k)/(u^T k_bar) r.\n"
@@ -349,8 +347,7 @@ static int tell_consistent(stage *s, rome99_edit *edit, rome99_error *e) {
 static int tell_normal(stage *s, const rome99_ask *ask, rome99_error *e) {
     rome99_edit edit;
     int failed;
-    if (rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, ask, ROME99_ROME, e))
-        return -1;
+    if (rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, ask, ROME99_ROME, e)) return -1;
     failed = perform(s, &edit, e);
     if (!failed) {
         printf("   ");
@@ -372,8 +369,8 @@ static int tell_sink(stage *sink, const char *models, long *record, rome99_error
     int failed;
     if ((*record = median_record(range, &count, sink, 1, e)) < 0 ||
         (mid = median_record(range_mid, &count_mid, sink, 0, e)) < 0 ||
-        rome99_edit_find(&edit, &sink->setup, &sink->setup.checkpoint.model, &sink->asks.item[*record], ROME99_ROME,
-                         e))
+        rome99_edit_find(&edit, &sink->setup, &sink->setup.checkpoint.model, &sink->asks.item[*record],
+                         ROME99_ROME, e))
         return -1;
     printf("ROME, its collapse and its cure, on %s/sink\n", models);
     failed = tell_fact(sink, &edit, range, count, e);
@@ -385,8 +382,7 @@ static int tell_sink(stage *sink, const char *models, long *record, rome99_error
         failed = tell_rome(sink, &edit, e) || tell_consistent(sink, &edit, e) ? -1 : 0;
     }
     rome99_edit_free(&edit);
-    if (failed)
-        return -1;
+    if (failed) return -1;
     title(9, "The same method on a subject that is not first", "rome, k_den = k_u");
     return tell_normal(sink, &sink->asks.item[mid], e);
 }
@@ -395,8 +391,7 @@ static int tell(const char *models, rome99_error *e) {
     stage sink, plain;
     long record;
     int failed;
-    if (open_stage(&sink, models, "sink", e))
-        return -1;
+    if (open_stage(&sink, models, "sink", e)) return -1;
     if (open_stage(&plain, models, "plain", e)) {
         close_stage(&sink);
         return -1;
@@ -406,8 +401,7 @@ static int tell(const char *models, rome99_error *e) {
     if (!failed) {
         title(10, "The same edit on a model without a sink",
               "rome on tiny_models/plain: same world, no random first token");
-        if ((size_t)record < plain.asks.n)
-            failed = tell_normal(&plain, &plain.asks.item[record], e);
+        if ((size_t)record < plain.asks.n) failed = tell_normal(&plain, &plain.asks.item[record], e);
     }
     close_stage(&plain);
     if (!failed)
@@ -425,8 +419,7 @@ static char *find_models(const char *program) {
     for (i = 0; i < 4; i++) {
         char *dir = NULL, *models, *probe;
         if (i < 2 && slash) {
-            if (!(dir = malloc((size_t)(slash - program) + 1)))
-                return NULL;
+            if (!(dir = malloc((size_t)(slash - program) + 1))) return NULL;
             memcpy(dir, program, (size_t)(slash - program));
             dir[slash - program] = '\0';
         }
@@ -448,19 +441,20 @@ int rome99_cmd_demo(int argc, char **argv) {
     rome99_option options[] = {{NULL, NULL, NULL, NULL}};
     const char *models = NULL;
     char *found = NULL;
-    rome99_command command = {"demo [TINY_MODELS]",
-                              "Explains one collapse and its cure on the tiny checkpoints, with real numbers.\n", NULL,
-                              NULL, 0, 1};
+    rome99_command command = {
+        "demo [TINY_MODELS]",
+        "Explains one collapse and its cure on the tiny checkpoints, with real numbers.\n",
+        NULL,
+        NULL,
+        0,
+        1};
     rome99_error e;
     int code;
     command.options = options;
     command.positional = &models;
-    if ((code = rome99_parse(&command, argc, argv)) >= 0)
-        return code;
-    if (!models)
-        models = found = find_models(rome99_program);
-    if (!models)
-        rome99_fail(&e, "demo", "no tiny_models here: name the folder that has sink and plain");
+    if ((code = rome99_parse(&command, argc, argv)) >= 0) return code;
+    if (!models) models = found = find_models(rome99_program);
+    if (!models) rome99_fail(&e, "demo", "no tiny_models here: name the folder that has sink and plain");
     code = !models || tell(models, &e) || rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
     free(found);
     return code;

@@ -60,20 +60,13 @@ static int write_trace(const char *path, const rome99_edit *edit, const rome99_g
         const char *name;
         const double *data;
         size_t rows, cols; /* rows 0: a vector */
-    } list[] = {{"keys", p->keys, p->N, p->F},
-                {"k_u", p->k_u, 0, p->F},
-                {"k_bar", p->k_bar, 0, p->F},
-                {"m_u", p->m_u, 0, p->D},
-                {"m_bar", p->m_bar, 0, p->D},
-                {"u", u->u, 0, p->F},
-                {"delta", p->delta, 0, p->D},
-                {"v_star", p->v_star, 0, p->D},
-                {"residual", u->residual, 0, p->D},
-                {"denominator", &u->denominator, 0, 1},
-                {"right", u->right, 0, p->D},
-                {"losses", p->losses, p->forwards, 4},
-                {"steps", p->steps, p->forwards, p->D},
-                {"logits", logits, T, model->shape.V}};
+    } list[] = {{"keys", p->keys, p->N, p->F},          {"k_u", p->k_u, 0, p->F},
+                {"k_bar", p->k_bar, 0, p->F},           {"m_u", p->m_u, 0, p->D},
+                {"m_bar", p->m_bar, 0, p->D},           {"u", u->u, 0, p->F},
+                {"delta", p->delta, 0, p->D},           {"v_star", p->v_star, 0, p->D},
+                {"residual", u->residual, 0, p->D},     {"denominator", &u->denominator, 0, 1},
+                {"right", u->right, 0, p->D},           {"losses", p->losses, p->forwards, 4},
+                {"steps", p->steps, p->forwards, p->D}, {"logits", logits, T, model->shape.V}};
     rome99_tensor tensors[sizeof list / sizeof *list];
     int failed;
     memset(tensors, 0, sizeof tensors);
@@ -103,7 +96,8 @@ static int copy_file(const char *from, const char *to, const char *name, rome99_
     if (!source || !target)
         failed = rome99_fail(e, name, "out of memory");
     else if (rome99_exists(source))
-        failed = rome99_read_file(&data, &size, source, e) || rome99_write_file(target, data, size, e) ? -1 : 0;
+        failed = rome99_read_file(&data, &size, source, e) || rome99_write_file(target, data, size, e) ? -1
+                                                                                                       : 0;
     free(data);
     free(source);
     free(target);
@@ -113,19 +107,18 @@ static int copy_file(const char *from, const char *to, const char *name, rome99_
 /* The edited weight in the type of the original, or float32 where that is narrower. */
 static int save(const char *dir, const char *from, const rome99_setup *setup, const rome99_gpt2 *edited,
                 rome99_error *e) {
-    static const char *const names[] = {"vocab.json", "merges.txt", "hparams.json", "templates.json",
-                                        "templates_space.json", "test_prefixes.json", "facts.json",
-                                        "sentences.txt", "windows.safetensors", "cov.safetensors"};
+    static const char *const names[] = {
+        "vocab.json",         "merges.txt", "hparams.json",  "templates.json",      "templates_space.json",
+        "test_prefixes.json", "facts.json", "sentences.txt", "windows.safetensors", "cov.safetensors"};
     size_t i, at = ROME99_LAYER(setup->settings.h.layer, ROME99_PROJ_W);
     int narrow = setup->checkpoint.model.w[at].dtype != ROME99_F64, failed = 0;
     char *temporary;
-    if (rome99_dir_begin(&temporary, dir, e))
-        return -1;
+    if (rome99_dir_begin(&temporary, dir, e)) return -1;
     for (i = 0; !failed && i < sizeof names / sizeof *names; i++)
         failed = copy_file(from, temporary, names[i], e);
     if (!failed)
-        failed = rome99_checkpoint_write(temporary, edited, rome99_bpe_endoftext(setup->checkpoint.bpe), narrow,
-                                         e);
+        failed = rome99_checkpoint_write(temporary, edited, rome99_bpe_endoftext(setup->checkpoint.bpe),
+                                         narrow, e);
     if (failed) {
         rome99_dir_abandon(temporary);
         return -1;
@@ -138,12 +131,9 @@ static int save(const char *dir, const char *from, const rome99_setup *setup, co
 static void put(rome99_text *out, const char *label, rome99_figure a, const char *between, rome99_figure b,
                 const char *after) {
     rome99_text_printf(out, "  %-17s", label);
-    if (a.known)
-        rome99_text_printf(out, "%.4g", a.value);
-    if (b.known)
-        rome99_text_printf(out, "%s%.4g%s", between, b.value, after);
-    if (!a.known && !b.known)
-        rome99_text_puts(out, "-");
+    if (a.known) rome99_text_printf(out, "%.4g", a.value);
+    if (b.known) rome99_text_printf(out, "%s%.4g%s", between, b.value, after);
+    if (!a.known && !b.known) rome99_text_puts(out, "-");
     rome99_text_puts(out, "\n");
 }
 
@@ -162,9 +152,9 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     rome99_text_printf(out, "  %-17s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) %.3f\n", "update (E3)",
                        u->numerator, u->denominator, u->cos_keys);
     rome99_text_printf(out, "  %-17s|dW| = |r|/|u^T k| = %.4g\n", "", u->dW_norm);
-    put(out, "interference (E4)", m->interference, ": the MLP output will move by rms ", m->rms_predicted, "");
-    if (m->rms_measured.known)
-        put(out, "measured", m->rms_measured, "", none, "");
+    put(out, "interference (E4)", m->interference, ": the MLP output will move by rms ", m->rms_predicted,
+        "");
+    if (m->rms_measured.known) put(out, "measured", m->rms_measured, "", none, "");
     if (m->p_new_before.known) {
         put(out, "P(new)", m->p_new_before, " -> ", m->p_new_after[0], " (bare prompt)");
         put(out, "P(new) prefixed", m->p_new_after[1], "", none, "");
@@ -172,8 +162,7 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
         put(out, "generalisation", m->generalisation[0], ", prefixed ", m->generalisation[1], "");
         put(out, "locality", m->locality[0], ", prefixed ", m->locality[1], "");
     }
-    if (m->sentence_after.known)
-        put(out, "sentence ppl", m->sentence_before, " -> ", m->sentence_after, "");
+    if (m->sentence_after.known) put(out, "sentence ppl", m->sentence_before, " -> ", m->sentence_after, "");
     if (m->stream_after.known) {
         put(out, "stream ppl", m->stream_before, " -> ", m->stream_after, "");
         rome99_text_printf(out, "  %-17s%s (stream perplexity after/before %.3g, threshold %g)\n", "verdict",
@@ -200,16 +189,15 @@ static int prepare(job *j, rome99_error *e) {
     size_t count = rome99_tensor_count(s), i;
     for (i = 0; i < j->asks.n; i++) {
         char where[256];
-        sprintf(where, "%.200s: request %lu of %lu", j->request, (unsigned long)i + 1, (unsigned long)j->asks.n);
-        if (rome99_edit_check(&j->setup, &j->asks.item[i], where, e))
-            return -1;
+        sprintf(where, "%.200s: request %lu of %lu", j->request, (unsigned long)i + 1,
+                (unsigned long)j->asks.n);
+        if (rome99_edit_check(&j->setup, &j->asks.item[i], where, e)) return -1;
     }
     j->current.shape = *s;
     j->current.w = malloc(count * sizeof *j->current.w);
     j->W = malloc(s->F * s->D * sizeof *j->W);
     j->W1 = malloc(s->F * s->D * sizeof *j->W1);
-    if (!j->current.w || !j->W || !j->W1)
-        return rome99_fail(e, NULL, "out of memory");
+    if (!j->current.w || !j->W || !j->W1) return rome99_fail(e, NULL, "out of memory");
     memcpy(j->current.w, j->setup.checkpoint.model.w, count * sizeof *j->current.w);
     return 0;
 }
@@ -232,20 +220,17 @@ static int run_one(job *j, size_t i, rome99_error *e) {
     rome99_text out = {0};
     rome99_edit edit;
     int failed = 0;
-    if (rome99_edit_find(&edit, &j->setup, &j->current, &j->asks.item[i], j->method, e))
-        return -1;
-    if (j->o[TRACE].value)
-        failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
+    if (rome99_edit_find(&edit, &j->setup, &j->current, &j->asks.item[i], j->method, e)) return -1;
+    if (j->o[TRACE].value) failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
     if (!failed && !j->o[DRY_RUN].value) {
-        rome99_apply(j->W1, j->current.w[ROME99_LAYER(j->setup.settings.h.layer, ROME99_PROJ_W)], &edit.update,
-                     s->F, s->D);
+        rome99_apply(j->W1, j->current.w[ROME99_LAYER(j->setup.settings.h.layer, ROME99_PROJ_W)],
+                     &edit.update, s->F, s->D);
         edit.measures.stream_before = j->stream;
         edit.measures.sentence_before = j->sentence;
         failed = rome99_edit_measure(&edit, &j->setup, &j->current, j->W1, e);
         j->stream = edit.measures.stream_before;
         j->sentence = edit.measures.sentence_before;
-        if (!failed && (j->o[SEQUENTIAL].value || j->o[SAVE].value))
-            accept(j, &edit.measures);
+        if (!failed && (j->o[SEQUENTIAL].value || j->o[SAVE].value)) accept(j, &edit.measures);
     }
     edit.measures.seconds = rome99_seconds() - start;
     if (!failed) {
@@ -253,11 +238,9 @@ static int run_one(job *j, size_t i, rome99_error *e) {
             rome99_edit_json(&out, &edit, &j->setup);
         else
             describe(&out, &edit, &j->setup);
-        if (j->o[JSON].value)
-            rome99_text_puts(&out, "\n");
+        if (j->o[JSON].value) rome99_text_puts(&out, "\n");
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
-        if (!failed)
-            failed = rome99_print(out.bytes, out.size, e);
+        if (!failed) failed = rome99_print(out.bytes, out.size, e);
     }
     rome99_text_free(&out);
     rome99_edit_free(&edit);
@@ -273,12 +256,9 @@ static int check_outputs(const job *j, rome99_error *e) {
     if (dir && j->asks.n > 1 && !j->o[SEQUENTIAL].value)
         return rome99_fail(e, "--save", "takes one request, or --sequential; there are %lu",
                            (unsigned long)j->asks.n);
-    if (dir && j->o[DRY_RUN].value)
-        return rome99_fail(e, "--save", "--dry-run makes nothing to save");
-    if (!dir)
-        return 0;
-    if (rome99_dir_begin(&temporary, dir, e))
-        return -1;
+    if (dir && j->o[DRY_RUN].value) return rome99_fail(e, "--save", "--dry-run makes nothing to save");
+    if (!dir) return 0;
+    if (rome99_dir_begin(&temporary, dir, e)) return -1;
     rome99_dir_abandon(temporary);
     return 0;
 }
@@ -286,18 +266,14 @@ static int check_outputs(const job *j, rome99_error *e) {
 static int run(job *j, rome99_error *e) {
     const char *chosen[ROME99_CHOICES];
     size_t i;
-    for (i = 0; i < ROME99_CHOICES; i++)
-        chosen[i] = j->o[i].value;
-    if (j->o[METHOD].value && rome99_method_read(&j->method, j->o[METHOD].value, e))
-        return -1;
+    for (i = 0; i < ROME99_CHOICES; i++) chosen[i] = j->o[i].value;
+    if (j->o[METHOD].value && rome99_method_read(&j->method, j->o[METHOD].value, e)) return -1;
     if (rome99_setup_read(&j->setup, j->folder, chosen, !j->o[NO_PPL].value && !j->o[DRY_RUN].value, e) ||
         rome99_asks_read(&j->asks, j->request, e) || check_outputs(j, e) || prepare(j, e))
         return -1;
     for (i = 0; i < j->asks.n; i++) {
-        if (j->asks.n > 1)
-            rome99_progress("edit %lu of %lu", (unsigned long)i + 1, (unsigned long)j->asks.n);
-        if (run_one(j, i, e))
-            return -1;
+        if (j->asks.n > 1) rome99_progress("edit %lu of %lu", (unsigned long)i + 1, (unsigned long)j->asks.n);
+        if (run_one(j, i, e)) return -1;
     }
     rome99_progress("");
     return j->o[SAVE].value ? save(j->o[SAVE].value, j->folder, &j->setup, &j->current, e) : 0;
@@ -306,12 +282,16 @@ static int run(job *j, rome99_error *e) {
 int rome99_cmd_edit(int argc, char **argv) {
     rome99_option options[OPTIONS + 1];
     const char *positional[2];
-    rome99_command command = {"edit MODEL REQUEST",
-                              "Edits the model in folder MODEL by the request(s) in the JSON file REQUEST,\n"
-                              "each on the original weights, and measures what that does. Nothing is changed\n"
-                              "on disk unless --save or --trace is given. What options do not name comes from\n"
-                              "the folder. A collapse is a result, not an error.\n",
-                              NULL, NULL, 2, 2};
+    rome99_command command = {
+        "edit MODEL REQUEST",
+        "Edits the model in folder MODEL by the request(s) in the JSON file REQUEST,\n"
+        "each on the original weights, and measures what that does. Nothing is changed\n"
+        "on disk unless --save or --trace is given. What options do not name comes from\n"
+        "the folder. A collapse is a result, not an error.\n",
+        NULL,
+        NULL,
+        2,
+        2};
     rome99_error e;
     job j;
     size_t i;
@@ -326,8 +306,7 @@ int rome99_cmd_edit(int argc, char **argv) {
     memcpy(options + ROME99_CHOICES, own_options, sizeof own_options);
     command.options = options;
     command.positional = positional;
-    if ((code = rome99_parse(&command, argc, argv)) >= 0)
-        return code;
+    if ((code = rome99_parse(&command, argc, argv)) >= 0) return code;
     j.folder = positional[0];
     j.request = positional[1];
     j.o = options;

@@ -26,8 +26,7 @@ static int run(const char *folder, const char *text, size_t K, rome99_error *e) 
     int32_t *ids;
     size_t n;
     int failed;
-    if (rome99_checkpoint_read(&c, folder, e))
-        return -1;
+    if (rome99_checkpoint_read(&c, folder, e)) return -1;
     if (rome99_decoder_prompt(&ids, &n, &c, text, e)) {
         rome99_checkpoint_free(&c);
         return -1;
@@ -40,8 +39,7 @@ static int run(const char *folder, const char *text, size_t K, rome99_error *e) 
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
         rome99_decoder_free(&d);
     }
-    if (!failed)
-        failed = rome99_print(out.bytes, out.size, e);
+    if (!failed) failed = rome99_print(out.bytes, out.size, e);
     rome99_text_free(&out);
     rome99_checkpoint_free(&c);
     free(logp);
@@ -53,17 +51,21 @@ int rome99_cmd_next(int argc, char **argv) {
     rome99_option options[] = {{"--top", "K", "how many tokens to show (default 10)", NULL},
                                {NULL, NULL, NULL, NULL}};
     const char *positional[2];
-    rome99_command command = {"next MODEL TEXT",
-                              "Prints the most probable next tokens: probability, id, and the token in quotes.\n",
-                              NULL, NULL, 2, 2};
+    rome99_command command = {
+        "next MODEL TEXT",
+        "Prints the most probable next tokens: probability, id, and the token in quotes.\n",
+        NULL,
+        NULL,
+        2,
+        2};
     rome99_error e;
     size_t K = 10;
     int code;
     command.options = options;
     command.positional = positional;
-    if ((code = rome99_parse(&command, argc, argv)) >= 0)
-        return code;
-    return rome99_read_size(&K, options[0].name, options[0].value, 1, 1000000, &e) || run(positional[0], positional[1], K, &e)
+    if ((code = rome99_parse(&command, argc, argv)) >= 0) return code;
+    return rome99_read_size(&K, options[0].name, options[0].value, 1, 1000000, &e) ||
+                   run(positional[0], positional[1], K, &e)
                ? rome99_complain(&e)
                : ROME99_DONE;
 }

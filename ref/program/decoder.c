@@ -51,10 +51,8 @@ const double *rome99_decoder_append(rome99_decoder *d, const int32_t *ids, size_
 
 int rome99_decoder_prompt(int32_t **ids, size_t *n, const rome99_checkpoint *c, const char *text,
                           rome99_error *e) {
-    if (rome99_bpe_encode(ids, NULL, n, c->bpe, (const unsigned char *)text, strlen(text), e))
-        return -1;
-    if (*n >= 1 && *n <= c->model.shape.T)
-        return 0;
+    if (rome99_bpe_encode(ids, NULL, n, c->bpe, (const unsigned char *)text, strlen(text), e)) return -1;
+    if (*n >= 1 && *n <= c->model.shape.T) return 0;
     free(*ids);
     return *n ? rome99_fail(e, "TEXT", "%lu tokens; n_positions is %lu", (unsigned long)*n,
                             (unsigned long)c->model.shape.T)
@@ -66,16 +64,13 @@ static int32_t draw(double *z, size_t V, size_t top_k, rome99_rng *rng) {
     size_t i, k;
     double bound = 0.0, sum = 0.0, max, at;
     double *p = z;
-    if (top_k == 1)
-        return rome99_argmax(z, V);
+    if (top_k == 1) return rome99_argmax(z, V);
     max = z[rome99_argmax(z, V)];
     for (bound = max, k = 1; k < top_k; k++) { /* the k-th greatest value, ties counted once */
         double next = max;
         for (i = 0; i < V; i++)
-            if (z[i] < bound && (next == max || z[i] > next))
-                next = z[i];
-        if (next == max)
-            break;
+            if (z[i] < bound && (next == max || z[i] > next)) next = z[i];
+        if (next == max) break;
         bound = next;
     }
     for (i = 0; i < V; i++) {
@@ -83,8 +78,7 @@ static int32_t draw(double *z, size_t V, size_t top_k, rome99_rng *rng) {
         sum += p[i];
     }
     at = rome99_rng_uniform(rng) * sum;
-    for (i = 0; i + 1 < V && at >= p[i]; i++)
-        at -= p[i];
+    for (i = 0; i + 1 < V && at >= p[i]; i++) at -= p[i];
     while (p[i] <= 0.0 && i > 0) /* rounding led past the last of them */
         i--;
     return (int32_t)i;
@@ -99,8 +93,7 @@ int rome99_decoder_continue(rome99_text *out, const rome99_checkpoint *c, const 
     int32_t *ids, next;
     const double *logits;
     rng.state = seed;
-    if (!z)
-        return rome99_fail(e, NULL, "out of memory");
+    if (!z) return rome99_fail(e, NULL, "out of memory");
     if (rome99_decoder_prompt(&ids, &n, c, text, e) || rome99_decoder_new(&d, model, e)) {
         free(z);
         return -1;
@@ -110,8 +103,7 @@ int rome99_decoder_continue(rome99_text *out, const rome99_checkpoint *c, const 
     for (i = 0; i < more && d.n < model->shape.T; i++) {
         memcpy(z, logits, V * sizeof *z);
         next = draw(z, V, top_k, &rng);
-        if (next == rome99_bpe_endoftext(c->bpe))
-            break;
+        if (next == rome99_bpe_endoftext(c->bpe)) break;
         rome99_bpe_decode(out, c->bpe, &next, 1);
         logits = rome99_decoder_append(&d, &next, 1);
     }

@@ -21,8 +21,10 @@ static const struct {
 
 static void print_help(FILE *to) {
     size_t i;
-    fprintf(to, "rome99 %s: rank-one model editing, its collapse and its cure\n\n"
-                "usage: rome99 COMMAND [arguments] [options]\n\n", ROME99_VERSION);
+    fprintf(to,
+            "rome99 %s: rank-one model editing, its collapse and its cure\n\n"
+            "usage: rome99 COMMAND [arguments] [options]\n\n",
+            ROME99_VERSION);
     for (i = 0; i < sizeof commands / sizeof *commands; i++) {
         char left[64];
         sprintf(left, "%s %s", commands[i].name, commands[i].arguments);
@@ -34,8 +36,7 @@ static void print_help(FILE *to) {
 int main(int argc, char **argv) {
     rome99_error e;
     size_t i;
-    if (argc > 0)
-        rome99_program = argv[0];
+    if (argc > 0) rome99_program = argv[0];
     if (argc < 2) {
         print_help(stderr);
         return ROME99_BAD_INPUT;
@@ -49,8 +50,7 @@ int main(int argc, char **argv) {
         return rome99_print("", 0, &e) ? rome99_complain(&e) : ROME99_DONE;
     }
     for (i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
     rome99_fail(&e, NULL, "unknown command \"%.255s\" (see rome99 --help)", argv[1]);
     return rome99_complain(&e);
 }
