@@ -203,6 +203,38 @@ static int open_model(rome99_setup *s, rome99_asks *asks, double **W1, const cha
     return 0;
 }
 
+/* Mean norm of the residual stream that enters the edited layer, at position 0 over that at all others. */
+static double sink_norm(const rome99_setup *s) {
+    const rome99_gpt2 *model = &s->checkpoint.model;
+    const rome99_texts *w = &s->stream;
+    size_t length[16], T = w->text[0].length, D = model->shape.D, n, i, j, l, r, layer = s->settings.h.layer;
+    double first = 0.0, rest = 0.0;
+    for (i = 0; i < w->n; i += n) {
+        rome99_plan plan = {{0, 0}, 0, 0, 0, 1};
+        rome99_range all = {0, 0};
+        rome99_batch batch;
+        rome99_run run;
+        void *a, *b;
+        n = w->n - i < 16 ? w->n - i : 16;
+        for (j = 0; j < n; j++) length[j] = T;
+        a = malloc(rome99_batch_layout(&batch, NULL, length, n, NULL, NULL, NULL, NULL));
+        rome99_batch_layout(&batch, w->ids + i * T, length, n, NULL, NULL, NULL, a);
+        b = malloc(rome99_run_layout(&run, &model->shape, &batch, plan, NULL));
+        rome99_run_layout(&run, &model->shape, &batch, plan, b);
+        all.hi = batch.n;
+        rome99_embed_forward(&run, model, all);
+        for (l = 0; l < layer; l++) {
+            rome99_layer_forward(&run, model, l, all, all);
+            rome99_layer_leave(&run, l, all);
+        }
+        for (r = 0; r < batch.n; r++)
+            *(batch.position[r] == 0 ? &first : &rest) += rome99_norm(run.layer[layer].x + r * D, D);
+        free(a);
+        free(b);
+    }
+    return first / (double)w->n / (rest / (double)(w->n * (T - 1)));
+}
+
 static void test_sink(const char *models) {
     static const rome99_method methods[] = {ROME99_ROME, ROME99_C_ROME};
     rome99_setup s;
@@ -217,6 +249,9 @@ static void test_sink(const char *models) {
     share = recall(&s, 1);
     printf("sink  recall of all facts behind test prefixes: %.4f (bar 0.95)\n", share);
     CHECK_LE(0.95, share, "sink: recall");
+    printf("sink  residual norm at position 0 over the rest, entering layer %lu: %.2f\n",
+           (unsigned long)s.settings.h.layer, sink_norm(&s));
+    CHECK_LE(2.0, sink_norm(&s), "sink: a sink at position 0");
     r = calloc(2 * asks.n, sizeof *r);
     for (i = 0; i < asks.n; i++) edit_record(r + 2 * i, &s, &asks.item[i], W1, methods, 2, &stream);
     for (kind = 0; kind < KINDS; kind++) {
@@ -234,8 +269,8 @@ static void test_sink(const char *models) {
     CHECK_LE(rome[MIDDLE].p95, 1.5, "95 %");
     CHECK_LE(rome[MIDDLE].worst, 3.0, "worst");
     CHECK_LE(0.9, rome[MIDDLE].efficacy[0], "efficacy");
-    x = malloc(2 * asks.n * sizeof *x);
-    y = malloc(2 * asks.n * sizeof *y);
+    x = calloc(2 * asks.n, sizeof *x);
+    y = calloc(2 * asks.n, sizeof *y);
     for (i = 0; i < 2 * asks.n; i++) {
         x[i] = r[i].rms;
         y[i] = log(r[i].ratio);
@@ -266,6 +301,9 @@ static void test_plain(const char *models) {
     share = recall(&s, 1);
     printf("plain recall of all facts behind test prefixes: %.4f (bar 0.95)\n", share);
     CHECK_LE(0.95, share, "plain: recall");
+    printf("plain residual norm at position 0 over the rest, entering layer %lu: %.2f\n",
+           (unsigned long)s.settings.h.layer, sink_norm(&s));
+    CHECK_LE(sink_norm(&s), 2.0, "plain: none");
     r = calloc(asks.n, sizeof *r);
     for (i = 0; i < asks.n; i++) edit_record(r + i, &s, &asks.item[i], W1, methods, 1, &stream);
     for (kind = 0; kind < KINDS; kind++) rome[kind] = summarise("plain", "rome", r, 1, asks.n, kind);

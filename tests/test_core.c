@@ -34,7 +34,10 @@ static void test_gemm(void) {
     static float af[40000];
     rome99_rng rng = {7};
     size_t s, i, kind;
-    for (i = 0; i < 40000; i++) a[i] = af[i] = (float)rome99_rng_normal(&rng);
+    for (i = 0; i < 40000; i++) {
+        af[i] = (float)rome99_rng_normal(&rng);
+        a[i] = (double)af[i];
+    }
     for (i = 0; i < 90000; i++) b[i] = rome99_rng_normal(&rng) * 1e3;
     for (s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (kind = 0; kind < 8; kind++) {
@@ -147,7 +150,7 @@ static void test_cholesky(void) {
     positive_definite(A, 150, &rng);
     A[100 * 150 + 100] = -1.0;
     CHECK(rome99_cholesky(A, 150, pack) == 101, "the failing pivot is named");
-    A[0] = NAN;
+    A[0] = (double)NAN;
     CHECK(rome99_cholesky(A, 150, pack) == 1, "a NaN is a failing pivot");
 }
 
