@@ -35,8 +35,7 @@ int32_t rome99_bpe_endoftext(const rome99_bpe *bpe); /* the id of <|endoftext|>,
 int rome99_bpe_encode(int32_t **ids, size_t **ends, size_t *n, const rome99_bpe *bpe,
                       const unsigned char *text, size_t size, rome99_error *e);
 
-/* The bytes of one token, 0 <= id < V, owned by the tokenizer, without a NUL; append the bytes of n tokens.
-   */
+/* The bytes of one token, 0 <= id < V, owned by the tokenizer, without a NUL; append the bytes of n tokens. */
 const unsigned char *rome99_bpe_token(size_t *size, const rome99_bpe *bpe, int32_t id);
 void rome99_bpe_decode(rome99_text *out, const rome99_bpe *bpe, const int32_t *ids, size_t n);
 

@@ -14,8 +14,7 @@ typedef struct {
 
 /* Reads a folder. What is not plain GPT-2 (another activation, an untied head, scaled attention ...), sizes
    that disagree, a weight that is not finite: refused by name. Tensor names may begin with "transformer.";
-   the buffers attn.bias and attn.masked_bias are ignored. Returns 0, or -1 with *e set and nothing to free.
-   */
+   the buffers attn.bias and attn.masked_bias are ignored. Returns 0, or -1 with *e set and nothing to free. */
 int rome99_checkpoint_read(rome99_checkpoint *checkpoint, const char *folder, rome99_error *e);
 void rome99_checkpoint_free(rome99_checkpoint *checkpoint);
 

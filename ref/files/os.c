@@ -2,7 +2,7 @@
    directories, a rename that has to remove first. C99 does not promise that a failing call sets errno: it is
    cleared before. */
 #define _XOPEN_SOURCE     700
-#define _DEFAULT_SOURCE /* madvise */
+#define _DEFAULT_SOURCE   /* madvise */
 #define _FILE_OFFSET_BITS 64
 
 #include "files/os.h"
@@ -42,13 +42,11 @@ static int remove_entry(const char *path, const struct stat *s, int kind, struct
 static void remove_directory(const char *path) { (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
 
 void *rome99_allocate(size_t size) {
+    const size_t page = (size_t)1 << 21;
     void *p = NULL;
 #ifdef MADV_HUGEPAGE
-    const size_t page = (size_t)1 << 21;
-    if (size >= page && size <= SIZE_MAX - page) {
-        size = (size + page - 1) / page * page;
-        if (posix_memalign(&p, page, size) == 0) (void)madvise(p, size, MADV_HUGEPAGE);
-    }
+    if (size >= page && size <= SIZE_MAX - page) size = (size + page - 1) / page * page;
+    if (size >= page && posix_memalign(&p, page, size) == 0) (void)madvise(p, size, MADV_HUGEPAGE);
 #endif
     return p ? p : malloc(size);
 }

@@ -18,8 +18,7 @@ int rome99_read_file(unsigned char **data, size_t *size, const char *path, rome9
 
 /* Write a file that appears whole or not at all: under a temporary name beside `path` (behind its symbolic
    links), synced, then renamed. A device or a pipe is written straight. Pieces follow one another, each
-   written as little-endian numbers of `element` bytes. Return 0, or -1 with *e set and nothing left behind.
-   */
+   written as little-endian numbers of `element` bytes. Return 0, or -1 with *e set and nothing left behind. */
 typedef struct {
     const void *data;
     size_t size, element;
@@ -37,15 +36,12 @@ void rome99_swap(void *data, size_t size, size_t element, int big_endian);
 int rome99_dir_begin(char **temporary, const char *path, rome99_error *e);
 int rome99_dir_commit(char *temporary, const char *path, rome99_error *e);
 void rome99_dir_abandon(char *temporary);
-
 int rome99_exists(const char *path); /* 1 if there is something of that name, else 0 */
 
 /* "dir/name" in malloc'ed memory, just the name where dir is ""; NULL where memory is out. */
 char *rome99_path(const char *dir, const char *name);
 
-/* malloc for a large piece that will be used throughout: in large pages, if the system has them. */
-void *rome99_allocate(size_t size);
-
+void *rome99_allocate(size_t size); /* malloc, for what is large in large pages if the system has them */
 int rome99_is_terminal(int stream); /* 1 if it is (1 standard output, 2 standard error), else 0 */
 double rome99_seconds(void);        /* wall time since some fixed moment */
 

@@ -10,7 +10,6 @@ typedef struct {
     size_t size, capacity;
     int failed;
 } rome99_text;
-
 void rome99_text_free(rome99_text *t);
 
 /* Append `size` bytes, which must not lie in t; a C string; a formatted text. */
