@@ -39,8 +39,7 @@ int rome99_bpe_encode(int32_t **ids, size_t **ends, size_t *n, const rome99_bpe 
 const unsigned char *rome99_bpe_token(size_t *size, const rome99_bpe *bpe, int32_t id);
 void rome99_bpe_decode(rome99_text *out, const rome99_bpe *bpe, const int32_t *ids, size_t n);
 
-/* The length, at least 1, of the piece that begins a text of size >= 1 bytes; <|endoftext|> is nothing
-   special. */
+/* The length, at least 1, of the piece that begins a text of size >= 1; <|endoftext|> is nothing special. */
 size_t rome99_bpe_split(const unsigned char *text, size_t size);
 
 /* The byte whose token has this id, 0 to 255, in GPT-2's order. */

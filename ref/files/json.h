@@ -7,13 +7,11 @@
 #include <stdint.h>
 
 typedef struct rome99_json rome99_json;
-
 /* One value of a document, to be passed by value; good until the document is freed. */
 typedef struct {
     const rome99_json *doc;
     size_t node;
 } rome99_value;
-
 /* clang-format off */
 typedef enum { ROME99_NULL, ROME99_BOOLEAN, ROME99_NUMBER, ROME99_STRING, ROME99_ARRAY, ROME99_OBJECT } rome99_kind;
 /* clang-format on */

@@ -1,6 +1,5 @@
 /* os.c: the platform seam. What C99 lacks comes first, for POSIX and as far as plain C99 goes: no sync, no
-   directories, a rename that has to remove first. C99 does not promise that a failing call sets errno: it is
-   cleared before. */
+   directories, a rename that removes first. A failing call need not set errno: it is cleared before. */
 #define _XOPEN_SOURCE     700
 #define _DEFAULT_SOURCE   /* madvise */
 #define _FILE_OFFSET_BITS 64
@@ -112,11 +111,16 @@ int rome99_read_file(unsigned char **data, size_t *size, const char *path, rome9
     size_t n;
     FILE *f;
     int failed = 0;
+    long end;
     if (!standard && kind_of(path) == DIRECTORY) return rome99_fail(e, path, "is a directory, not a file");
     errno = 0;
     f = standard ? stdin : fopen(path, "rb");
     if (!f) return fail(e, path, "cannot open");
     if (standard) path = "standard input";
+    end = !standard && fseek(f, 0, SEEK_END) == 0 ? ftell(f) : 0;
+    if (end > 0 && (t.bytes = malloc((size_t)end + 1)) != NULL)
+        t.capacity = (size_t)end + 1; /* if it has a size */
+    if (!standard) rewind(f);
     do {
         n = fread(part, 1, sizeof part, f);
         rome99_text_put(&t, part, n);

@@ -30,8 +30,7 @@ size_t rome99_st_dtype_size(rome99_st_dtype dtype);      /* bytes of one element
 typedef struct rome99_safetensors rome99_safetensors;
 int rome99_safetensors_read(rome99_safetensors **st, const char *path, rome99_error *e);
 
-/* Frees the tensors with their names and data. NULL is allowed. */
-void rome99_safetensors_free(rome99_safetensors *st);
+void rome99_safetensors_free(rome99_safetensors *st); /* with names and data; NULL is allowed */
 
 /* The i-th of `count` tensors, in the order of the header; the one of that name, or NULL; one that must be
    there with a known dtype: 0, or -1 with *e set. */
