@@ -79,7 +79,7 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
                                     size_t count, rome99_range qkv) {
     const rome99_batch *batch = run->batch;
     size_t D = run->shape.D, head = D / run->shape.H, longest = batch->longest, i, j;
-    size_t seen = run->list[count - 1] + 1;
+    size_t seen = run->list[count - 1] + 1, first = 0;
     const size_t *row = batch->row + t * longest;
     double scale = rome99_sqrt((double)head), *dy = run->dq; /* dy is read before dq is made */
     rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
@@ -91,10 +91,12 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
         size_t p = run->list[i];
         memcpy(run->s + i * seen, act->att + (row[p] * run->shape.H + h) * longest, (p + 1) * sizeof *run->s);
     }
+    while (first + 1 < seen && !(row[first] >= qkv.lo && row[first] < qkv.hi))
+        first++; /* no dk, dv before it */
     memset(run->dv, 0, seen * head * sizeof *run->dv);
     memset(run->ds, 0, count * seen * sizeof *run->ds);
-    rome99_gemm(run->dv, head, 1.0, rome99_columns(run->s, seen), rome99_rows(dy, head), seen, head, count,
-                run->pack);
+    rome99_gemm(run->dv + first * head, head, 1.0, rome99_columns(run->s + first, seen),
+                rome99_rows(dy, head), seen - first, head, count, run->pack);
     rome99_gemm(run->ds, seen, 1.0, rome99_rows(dy, head), rome99_columns(run->v, head), count, seen, head,
                 run->pack);
     for (i = 0; i < count; i++) {
@@ -106,13 +108,13 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
     memset(run->dk, 0, seen * head * sizeof *run->dk);
     rome99_gemm(run->dq, head, 1.0, rome99_rows(run->ds, seen), rome99_rows(run->ks, head), count, head, seen,
                 run->pack);
-    rome99_gemm(run->dk, head, 1.0, rome99_columns(run->ds, seen), rome99_rows(run->q, head), seen, head,
-                count, run->pack);
+    rome99_gemm(run->dk + first * head, head, 1.0, rome99_columns(run->ds + first, seen),
+                rome99_rows(run->q, head), seen - first, head, count, run->pack);
     for (i = 0; i < count; i++)
         if (row[run->list[i]] >= qkv.lo && row[run->list[i]] < qkv.hi)
             memcpy(run->dqkv + row[run->list[i]] * 3 * D + h * head, run->dq + i * head,
-                   head * sizeof *run->dq);
-    for (j = 0; j < seen; j++)
+                   head * sizeof(double));
+    for (j = first; j < seen; j++)
         if (row[j] >= qkv.lo && row[j] < qkv.hi) {
             double *to = run->dqkv + row[j] * 3 * D + h * head;
             memcpy(to + D, run->dk + j * head, head * sizeof *to);

@@ -49,7 +49,6 @@ double rome99_sqrt(double x);
 typedef struct {
     uint64_t state;
 } rome99_rng;
-
 uint64_t rome99_rng_next(rome99_rng *rng);
 size_t rome99_rng_below(rome99_rng *rng, size_t n); /* uniform on 0 .. n-1, n > 0, without bias */
 double rome99_rng_uniform(rome99_rng *rng);         /* on [0, 1): a multiple of 2^-53 */
@@ -124,7 +123,6 @@ typedef struct {
     size_t rows, cols;
     int is_vector;
 } rome99_tensor_info;
-
 size_t rome99_tensor_count(const rome99_shape *shape);
 rome99_tensor_info rome99_describe(const rome99_shape *shape, size_t index);
 
