@@ -2,122 +2,11 @@
 #include "edit/edit.h"
 #include "program/cli.h"
 #include "program/decoder.h"
+#include "program/demo_stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What a story needs: a model, its records, and the record that the story is about. */
-typedef struct {
-    rome99_setup setup;
-    rome99_asks asks;
-    double *W1; /* (F, D) */
-} stage;
-
-static const char *const no_choice[ROME99_CHOICES];
-
-static void close_stage(stage *s) {
-    rome99_setup_free(&s->setup);
-    rome99_asks_free(&s->asks);
-    free(s->W1);
-    memset(s, 0, sizeof *s);
-}
-
-static int open_stage(stage *s, const char *models, const char *name, rome99_error *e) {
-    char *folder = rome99_path(models, name), *facts = folder ? rome99_path(folder, "facts.json") : NULL;
-    int failed = !facts ? rome99_fail(e, name, "out of memory") : 0;
-    memset(s, 0, sizeof *s);
-    if (!failed)
-        failed = rome99_setup_read(&s->setup, folder, no_choice, 1, e) ||
-                 rome99_asks_read(&s->asks, facts, e);
-    if (!failed && (!s->setup.C || !s->setup.L || !s->setup.stream.n || !s->setup.sentences.n ||
-                    !s->setup.test_prefixes.list.n))
-        failed = rome99_fail(e, folder, "the demo needs a tiny checkpoint's whole folder");
-    if (!failed) {
-        const rome99_shape *shape = &s->setup.checkpoint.model.shape;
-        s->W1 = malloc(shape->F * shape->D * sizeof *s->W1);
-        failed = s->W1 ? 0 : rome99_fail(e, NULL, "out of memory");
-    }
-    if (failed) close_stage(s);
-    free(folder);
-    free(facts);
-    return failed;
-}
-
-/* ------------------------------------------------------------------------- the record */
-
-/* One word, one token, opening the prompt; or the subject further in. */
-static int is_of_kind(const rome99_ask *ask, const rome99_tokens *tokens, int first) {
-    return first ? tokens->lookup[0] == 0 && ask->prompt.bytes[0] == '{'
-                 : tokens->lookup[0] > 0 && ask->prompt.bytes[0] != '{' && tokens->subject_tokens == 1;
-}
-
-typedef struct {
-    double I;
-    size_t record;
-} candidate;
-
-static int by_interference(const void *a, const void *b) {
-    double x = ((const candidate *)a)->I, y = ((const candidate *)b)->I;
-    return (x > y) - (x < y);
-}
-
-/* P of the first token of target_new behind the bare prompt. */
-static int bare_probability(double *p, const rome99_edit *edit, const stage *s, rome99_error *e) {
-    const rome99_checkpoint *c = &s->setup.checkpoint;
-    size_t n = edit->tokens.length[0] - edit->tokens.request.n_target + 1;
-    rome99_decoder d;
-    if (rome99_decoder_new(&d, &c->model, e)) return -1;
-    *p = rome99_exp(rome99_score_token(rome99_decoder_append(&d, edit->tokens.ids, n), c->model.shape.V,
-                                       edit->tokens.target[0])
-                        .logp);
-    rome99_decoder_free(&d);
-    return 0;
-}
-
-/* Preflight by rome of every record of a kind whose bare prompt does not say target_new already: least, median
- * and greatest I of *count of them. Returns the record of the median, or -1 with *e set. */
-static long median_record(double range[3], size_t *count, stage *s, int first, rome99_error *e) {
-    candidate *list = malloc(s->asks.n * sizeof *list);
-    size_t i, n = 0, steps = s->setup.settings.h.v_num_grad_steps;
-    long median = -1;
-    int failed = list ? 0 : rome99_fail(e, NULL, "out of memory");
-    s->setup.settings.h.v_num_grad_steps = 1; /* I depends on the keys alone: one forward has them */
-    for (i = 0; !failed && i < s->asks.n; i++) {
-        rome99_tokens tokens;
-        rome99_edit edit;
-        double p = 0.0;
-        int wanted;
-        if ((failed = rome99_tokens_make(&tokens, s->setup.checkpoint.bpe, s->setup.checkpoint.model.shape.T,
-                                         &s->asks.item[i], &s->setup.templates.list, 0, "facts.json", e)) !=
-            0)
-            break;
-        wanted = is_of_kind(&s->asks.item[i], &tokens, first);
-        rome99_tokens_free(&tokens);
-        if (!wanted) continue;
-        if ((failed = rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, &s->asks.item[i],
-                                       ROME99_ROME, e)) != 0)
-            break;
-        failed = bare_probability(&p, &edit, s, e);
-        if (p < 0.1) {
-            list[n].I = edit.measures.interference.value;
-            list[n++].record = i;
-        }
-        rome99_edit_free(&edit);
-    }
-    s->setup.settings.h.v_num_grad_steps = steps;
-    if (!failed && n == 0) failed = rome99_fail(e, "facts.json", "no record of the kind that the demo needs");
-    if (!failed) {
-        qsort(list, n, sizeof *list, by_interference);
-        range[0] = list[0].I;
-        range[1] = list[n / 2].I;
-        range[2] = list[n - 1].I;
-        median = (long)list[n / 2].record;
-        *count = n;
-    }
-    free(list);
-    return median;
-}
 
 /* ----------------------------------------------------------------------------- telling */
 
@@ -145,7 +34,8 @@ static void print_prompt(const rome99_ask *ask) {
 }
 
 /* The three most probable next tokens behind a prompt, bare (prefix NULL) or behind a prefix. */
-static int print_next(const stage *s, const rome99_ask *ask, const rome99_string *prefix, rome99_error *e) {
+static int print_next(const rome99_stage *s, const rome99_ask *ask, const rome99_string *prefix,
+                      rome99_error *e) {
     const rome99_checkpoint *c = &s->setup.checkpoint;
     rome99_text prompt = {0}, text = {0};
     rome99_string spliced;
@@ -187,7 +77,7 @@ static int print_next(const stage *s, const rome99_ask *ask, const rome99_string
 }
 
 /* A greedy continuation of a test prefix by the original or, with W1, the edited model. */
-static int print_generated(const stage *s, int edited, rome99_error *e) {
+static int print_generated(const rome99_stage *s, int edited, rome99_error *e) {
     const rome99_checkpoint *c = &s->setup.checkpoint;
     rome99_string prefix = s->setup.test_prefixes.list.item[0];
     size_t count = rome99_tensor_count(&c->model.shape);
@@ -215,7 +105,7 @@ static int print_generated(const stage *s, int edited, rome99_error *e) {
 }
 
 /* Applies the edit in hand and measures it. */
-static int perform(stage *s, rome99_edit *edit, rome99_error *e) {
+static int perform(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
     const rome99_gpt2 *model = &s->setup.checkpoint.model;
     rome99_apply(s->W1, model->w[ROME99_LAYER(s->setup.settings.h.layer, ROME99_PROJ_W)], &edit->update,
                  model->shape.F, model->shape.D);
@@ -241,7 +131,7 @@ static void print_update(const char *key, const rome99_edit *edit) {
 
 /* --------------------------------------------------------------------------- the steps */
 
-static int tell_fact(const stage *s, const rome99_edit *edit, const double range[3], size_t count,
+static int tell_fact(const rome99_stage *s, const rome99_edit *edit, const double range[3], size_t count,
                      rome99_error *e) {
     const rome99_ask *ask = edit->ask;
     title(1, "The fact before the edit", "gpt2.c: rome99_forward");
@@ -279,7 +169,7 @@ static void tell_keys(const rome99_edit *edit) {
            edit->update.cos_keys, behind / (double)(p->N - 1));
 }
 
-static void tell_delta(const stage *s, const rome99_edit *edit) {
+static void tell_delta(const rome99_stage *s, const rome99_edit *edit) {
     const rome99_pair *p = &edit->pair;
     const double *first = p->losses, *last = p->losses + 4 * (p->forwards - 1);
     title(3, "What to store: delta, and the direction u",
@@ -317,7 +207,7 @@ static void tell_preflight(const rome99_edit *edit) {
            m->interference.value, m->rms_predicted.value, rome99_norm(edit->pair.m_u, edit->pair.D));
 }
 
-static int tell_rome(stage *s, rome99_edit *edit, rome99_error *e) {
+static int tell_rome(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
     title(6, "rome: the edit is made", "rome.c: rome99_apply; collapse.c");
     if (perform(s, edit, e)) return -1;
     print_measures(&edit->measures);
@@ -325,7 +215,7 @@ static int tell_rome(stage *s, rome99_edit *edit, rome99_error *e) {
     return print_generated(s, 0, e) || print_generated(s, 1, e) ? -1 : 0;
 }
 
-static int tell_consistent(stage *s, rome99_edit *edit, rome99_error *e) {
+static int tell_consistent(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
     double reach;
     rome99_edit_again(edit, &s->setup, ROME99_C_ROME);
     title(7, "c-rome: the same delta, one key", "(E3) with k_den = k_bar, r = v* - m_bar");
@@ -344,7 +234,7 @@ static int tell_consistent(stage *s, rome99_edit *edit, rome99_error *e) {
 }
 
 /* The same method on another record or model: keys, denominator, measures. */
-static int tell_normal(stage *s, const rome99_ask *ask, rome99_error *e) {
+static int tell_normal(rome99_stage *s, const rome99_ask *ask, rome99_error *e) {
     rome99_edit edit;
     int failed;
     if (rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, ask, ROME99_ROME, e)) return -1;
@@ -361,14 +251,14 @@ static int tell_normal(stage *s, const rome99_ask *ask, rome99_error *e) {
     return failed;
 }
 
-static int tell_sink(stage *sink, const char *models, long *record, rome99_error *e) {
+static int tell_sink(rome99_stage *sink, const char *models, long *record, rome99_error *e) {
     rome99_edit edit;
     double range[3], range_mid[3];
     size_t count, count_mid;
     long mid;
     int failed;
-    if ((*record = median_record(range, &count, sink, 1, e)) < 0 ||
-        (mid = median_record(range_mid, &count_mid, sink, 0, e)) < 0 ||
+    if ((*record = rome99_stage_median(range, &count, sink, 1, e)) < 0 ||
+        (mid = rome99_stage_median(range_mid, &count_mid, sink, 0, e)) < 0 ||
         rome99_edit_find(&edit, &sink->setup, &sink->setup.checkpoint.model, &sink->asks.item[*record],
                          ROME99_ROME, e))
         return -1;
@@ -388,22 +278,22 @@ static int tell_sink(stage *sink, const char *models, long *record, rome99_error
 }
 
 static int tell(const char *models, rome99_error *e) {
-    stage sink, plain;
+    rome99_stage sink, plain;
     long record;
     int failed;
-    if (open_stage(&sink, models, "sink", e)) return -1;
-    if (open_stage(&plain, models, "plain", e)) {
-        close_stage(&sink);
+    if (rome99_stage_open(&sink, models, "sink", e)) return -1;
+    if (rome99_stage_open(&plain, models, "plain", e)) {
+        rome99_stage_close(&sink);
         return -1;
     }
     failed = tell_sink(&sink, models, &record, e);
-    close_stage(&sink);
+    rome99_stage_close(&sink);
     if (!failed) {
         title(10, "The same edit on a model without a sink",
               "rome on tiny_models/plain: same world, no random first token");
         if ((size_t)record < plain.asks.n) failed = tell_normal(&plain, &plain.asks.item[record], e);
     }
-    close_stage(&plain);
+    rome99_stage_close(&plain);
     if (!failed)
         printf("\nThat is the paper: the collapse needs a first position unlike all others and an\n"
                "update that mixes two keys. Next: read ref/core/rome.c beside NOTES.md, or try\n"
