@@ -24,7 +24,8 @@ B = build
 MAKEFLAGS += -j2
 CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
 FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
-EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c tiny_models/*.c))
+EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c))
+TINY = $(patsubst %.c,$(B)/%.o,$(wildcard tiny_models/*.c))
 PROGRAM = $(patsubst %.c,$(B)/%.o,$(wildcard ref/program/*.c))
 
 all: $(B)/rome99 $(B)/librome99core.a $(B)/librome99.a
@@ -41,15 +42,15 @@ $(B)/%.o: %.c $(B)/settings
 
 $(B)/librome99core.a: $(CORE)
 	$(AR) rcs $@ $^
-$(B)/librome99.a: $(CORE) $(FILES)
+$(B)/librome99.a: $(CORE) $(FILES) $(EDIT)
 	$(AR) rcs $@ $^
-$(B)/rome99: $(PROGRAM) $(EDIT) $(B)/librome99.a
+$(B)/rome99: $(PROGRAM) $(TINY) $(B)/librome99.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
 
 # ---------------------------------------------------------------------------- tests
 
 # Every test program is linked with everything but main.
-TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(EDIT) $(B)/librome99.a
+TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(TINY) $(B)/librome99.a
 $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
@@ -98,7 +99,7 @@ install: all
 clean:
 	rm -rf $(B)
 
--include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(PROGRAM))
+-include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(TINY) $(PROGRAM))
 
 .PHONY: all tests test check check-core start_tests demo tiny_models install clean run_cli FORCE \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

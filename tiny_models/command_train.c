@@ -1,6 +1,6 @@
 /* command_train.c: rome99 train: makes a tiny checkpoint's folder from nothing but a recipe. */
 #include "bpe_train.h"
-#include "files/checkpoint.h"
+#include "edit/checkpoint.h"
 #include "edit/setup.h"
 #include "program/cli.h"
 #include "edit/measure.h"

@@ -179,7 +179,7 @@ const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t) { return &t->mo
 
 /* Forward and backward for TOGETHER windows; adds to g, returns the sum of -log p. */
 static double pass(rome99_trainer *t, double weight) {
-    size_t T = t->recipe.shape.T, V = t->recipe.shape.V, r, i;
+    size_t T = t->recipe.shape.T, V = t->recipe.shape.V, r;
     rome99_range all;
     double sum = 0.0;
     all.lo = 0;
@@ -193,11 +193,7 @@ static double pass(rome99_trainer *t, double weight) {
             memset(z, 0, V * sizeof *z);
             continue;
         }
-        rome99_log_softmax(z, z, V);
-        sum -= z[t->ids[r + 1]];
-        rome99_exp_array(z, z, V);
-        for (i = 0; i < V; i++) z[i] *= weight;
-        z[t->ids[r + 1]] -= weight;
+        sum += rome99_cross_entropy(z, V, t->ids[r + 1], weight);
     }
     rome99_backward(&t->run, &t->model, t->grad, t->run.logits, all);
     return sum;

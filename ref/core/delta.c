@@ -138,35 +138,59 @@ static void forward(work *w, const rome99_gpt2 *model, size_t layer, const doubl
     rome99_head_forward(run, model, w->scored);
 }
 
+double rome99_cross_entropy(double *z, size_t V, int32_t target, double weight) {
+    double loss;
+    size_t i;
+    rome99_log_softmax(z, z, V);
+    loss = -z[target];
+    rome99_exp_array(z, z, V);
+    for (i = 0; i < V; i++) z[i] *= weight;
+    z[target] -= weight;
+    return loss;
+}
+
+double rome99_kl(double *logp, const double *logp_0, size_t V, double weight) {
+    double kl = 0.0;
+    size_t i;
+    for (i = 0; i < V; i++) kl += rome99_exp(logp[i]) * (logp[i] - logp_0[i]);
+    for (i = 0; i < V; i++) logp[i] = weight * (rome99_exp(logp[i]) * (logp[i] - logp_0[i] - kl));
+    return kl;
+}
+
+double rome99_weight_decay(double *grad, const double *delta, const double *m_u, double weight, size_t D) {
+    double norm = rome99_norm(delta, D), m = rome99_norm(m_u, D);
+    size_t i;
+    if (grad && norm > 0.0)
+        for (i = 0; i < D; i++) grad[i] += weight * (delta[i] / (norm * (m * m)));
+    return weight * (norm / (m * m));
+}
+
+void rome99_clamp(double *delta, const double *m_u, double factor, size_t D) {
+    double most = factor * rome99_norm(m_u, D), norm = rome99_norm(delta, D);
+    size_t i;
+    if (norm > most)
+        for (i = 0; i < D; i++) delta[i] *= most / norm;
+}
+
 /* (E5) at the logits of run, in loss[4]: total, nll, kl, wd. The logits are replaced by their gradients. */
 static void losses(double loss[4], work *w, const rome99_hparams *h, const rome99_request *q,
                    const rome99_pair *pair, int first) {
-    size_t V = w->run.shape.V, j, t, i;
-    double nll = 0.0, kl = 0.0, share = 1.0 / (double)(q->N * q->n_target),
-           m_u = rome99_norm(pair->m_u, pair->D);
-    double *z, sum;
+    size_t V = w->run.shape.V, j, t;
+    double nll = 0.0, sum, *z;
     for (j = 0; j < q->N; j++) { /* mean over texts of -(1/n) sum log p(target) */
         for (sum = 0.0, t = 0; t < q->n_target; t++) {
             size_t row = w->batch.row[j * w->batch.longest + w->length[j] - q->n_target + t];
-            z = w->run.logits + (row - w->scored.lo) * V;
-            rome99_log_softmax(z, z, V);
-            sum += z[q->target[t]];
-            rome99_exp_array(z, z, V);
-            for (i = 0; i < V; i++) z[i] *= share;
-            z[q->target[t]] -= share;
+            sum += rome99_cross_entropy(w->run.logits + (row - w->scored.lo) * V, V, q->target[t],
+                                        1.0 / (double)(q->N * q->n_target));
         }
-        nll += -sum / (double)q->n_target;
+        nll += sum / (double)q->n_target;
     }
-    nll /= (double)q->N;
     z = w->run.logits + (w->batch.row[q->N * w->batch.longest + q->lookup[q->N]] - w->scored.lo) * V;
     rome99_log_softmax(z, z, V);
     if (first) memcpy(w->logp_0, z, V * sizeof *z);
-    for (i = 0; i < V; i++) /* KL(p || p_0), weighted with the edited p */
-        kl += rome99_exp(z[i]) * (z[i] - w->logp_0[i]);
-    for (i = 0; i < V; i++) z[i] = h->kl_factor * (rome99_exp(z[i]) * (z[i] - w->logp_0[i] - kl));
-    loss[1] = nll;
-    loss[2] = h->kl_factor * kl;
-    loss[3] = h->v_weight_decay * (rome99_norm(pair->delta, pair->D) / (m_u * m_u));
+    loss[1] = nll / (double)q->N;
+    loss[2] = h->kl_factor * rome99_kl(z, w->logp_0, V, h->kl_factor);
+    loss[3] = rome99_weight_decay(NULL, pair->delta, pair->m_u, h->v_weight_decay, pair->D);
     loss[0] = loss[1] + loss[2] + loss[3];
 }
 
@@ -175,7 +199,6 @@ static void backward(double *grad, work *w, const rome99_gpt2 *model, size_t lay
                      const rome99_pair *pair) {
     rome99_run *run = &w->run;
     size_t D = pair->D, L = model->shape.L, l, r, i;
-    double m_u = rome99_norm(pair->m_u, D), norm = rome99_norm(pair->delta, D);
     rome99_head_backward(run, model, NULL, run->logits, w->scored);
     for (l = L; l-- > layer + 1;)
         rome99_layer_backward(run, model, NULL, l, l == layer + 1 ? w->lookup : w->reached,
@@ -183,16 +206,7 @@ static void backward(double *grad, work *w, const rome99_gpt2 *model, size_t lay
     memset(grad, 0, D * sizeof *grad);
     for (r = w->lookup.lo; r < w->lookup.hi; r++)
         for (i = 0; i < D; i++) grad[i] += run->dx[r * D + i];
-    if (norm > 0.0)
-        for (i = 0; i < D; i++) grad[i] += h->v_weight_decay * (pair->delta[i] / (norm * (m_u * m_u)));
-}
-
-/* Scales delta back to clamp * |m_u| where it is longer. */
-static void clamp(double *delta, const double *m_u, double factor, size_t D) {
-    double most = factor * rome99_norm(m_u, D), norm = rome99_norm(delta, D);
-    size_t i;
-    if (norm > most)
-        for (i = 0; i < D; i++) delta[i] *= most / norm;
+    rome99_weight_decay(grad, pair->delta, pair->m_u, h->v_weight_decay, D);
 }
 
 size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams *hparams,
@@ -203,7 +217,7 @@ size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams 
 
 void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_hparams *hparams,
                       const rome99_request *request, void *scratch) {
-    rome99_adam adam = {0.0, 0.9, 0.999, 1e-8, 1.0, 1.0};
+    rome99_adam adam = {hparams->v_lr, 0.9, 0.999, 1e-8, 1.0, 1.0};
     size_t D = model->shape.D, it, i;
     work w;
     lay_out(&w, &model->shape, hparams, request, scratch);
@@ -212,7 +226,6 @@ void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_
     w.reached = (rome99_range){0, w.start[BEFORE]};
     w.scored = (rome99_range){w.start[AFTER_SCORED], w.start[LOOKUP]};
     w.lookup = (rome99_range){w.start[LOOKUP_SCORED], w.start[BEFORE]};
-    adam.lr = hparams->v_lr;
     memset(w.m, 0, D * sizeof *w.m);
     memset(w.v, 0, D * sizeof *w.v);
     memset(pair->delta, 0, D * sizeof *pair->delta);
@@ -225,7 +238,7 @@ void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_
         backward(pair->gradients + it * D, &w, model, hparams->layer, hparams, pair);
         rome99_adam_begin(&adam);
         rome99_adam_step(&adam, pair->delta, w.m, w.v, pair->gradients + it * D, D);
-        clamp(pair->delta, pair->m_u, hparams->clamp_norm_factor, D);
+        rome99_clamp(pair->delta, pair->m_u, hparams->clamp_norm_factor, D);
     }
     pair->forwards = it + 1;
     for (i = 0; i < D; i++) pair->v_star[i] = pair->m_u[i] + pair->delta[i];

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-/* -------------------------------------------------------------------- tensors */
-
 size_t rome99_tensor_count(const rome99_shape *shape) { return ROME99_GLOBALS + shape->L * ROME99_PER_LAYER; }
 
 rome99_tensor_info rome99_describe(const rome99_shape *shape, size_t index) {
@@ -19,20 +17,10 @@ rome99_tensor_info rome99_describe(const rome99_shape *shape, size_t index) {
                  {"attn.c_proj.bias", ONE, D},  {"ln_2.weight", ONE, D},       {"ln_2.bias", ONE, D},
                  {"mlp.c_fc.weight", D, F},     {"mlp.c_fc.bias", ONE, F},     {"mlp.c_proj.weight", F, D},
                  {"mlp.c_proj.bias", ONE, D}};
-    size_t size[6],
-        at = index < ROME99_GLOBALS ? index : ROME99_GLOBALS + (index - ROME99_GLOBALS) % ROME99_PER_LAYER;
-    rome99_tensor_info info;
-    size[ONE] = 1;
-    size[V] = shape->V;
-    size[T] = shape->T;
-    size[D] = shape->D;
-    size[F] = shape->F;
-    size[D3] = 3 * shape->D;
-    info.name = table[at].name;
-    info.rows = size[table[at].rows];
-    info.cols = size[table[at].cols];
-    info.is_vector = table[at].rows == ONE;
-    return info;
+    size_t size[] = {1, shape->V, shape->T, shape->D, shape->F, 3 * shape->D};
+    size_t at = index < ROME99_GLOBALS ? index : ROME99_GLOBALS + (index - ROME99_GLOBALS) % ROME99_PER_LAYER;
+    return (rome99_tensor_info){table[at].name, size[table[at].rows], size[table[at].cols],
+                                table[at].rows == ONE};
 }
 
 /* ---------------------------------------------------------------------- layout */
@@ -59,8 +47,7 @@ size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t
     rome99_arena a = {memory, 0};
     size_t next[257] = {0}, tokens = 0, s, p, t, g;
     size_t *row_of; /* (tokens) */
-    rome99_batch b = {0};
-    b.S = S;
+    rome99_batch b = {.S = S};
     for (s = 0; s < S; s++) {
         tokens += length[s];
         if (length[s] > b.longest) b.longest = length[s];
@@ -116,18 +103,15 @@ static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_sha
 
 static void take_scratch(rome99_run *r, rome99_arena *a) {
     const rome99_shape *s = &r->shape;
-    size_t n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0;
+    size_t n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0,
+           i;
+    double **one_head[] = {&r->q, &r->ks, &r->v, &r->dq, &r->dk, &r->dv};
     r->dx = rome99_take_doubles(a, times(n, back), s->D);
     r->dln = rome99_take_doubles(a, times(n, back), s->D);
     r->dqkv = rome99_take_doubles(a, times(n, back), times(3, s->D));
     r->dy = rome99_take_doubles(a, times(n, back), s->D);
     r->dfc = rome99_take_doubles(a, times(n, back), s->F);
-    r->q = rome99_take_doubles(a, longest, head);
-    r->ks = rome99_take_doubles(a, longest, head);
-    r->v = rome99_take_doubles(a, longest, head);
-    r->dq = rome99_take_doubles(a, longest, head);
-    r->dk = rome99_take_doubles(a, longest, head);
-    r->dv = rome99_take_doubles(a, longest, head);
+    for (i = 0; i < 6; i++) *one_head[i] = rome99_take_doubles(a, longest, head);
     r->s = rome99_take_doubles(a, longest, longest);
     r->ds = rome99_take_doubles(a, longest, times(longest, back));
     r->list = rome99_take(a, longest, sizeof *r->list);
@@ -139,11 +123,8 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
                          rome99_plan plan, void *memory) {
     rome99_arena a = {memory, 0};
     rome99_activations own;
-    rome99_run r = {0};
+    rome99_run r = {.shape = *shape, .batch = batch, .plan = plan};
     size_t l, n = batch->n;
-    r.shape = *shape;
-    r.batch = batch;
-    r.plan = plan;
     r.layer = rome99_take(&a, shape->L, sizeof *r.layer);
     if (plan.kept == 0) r.plan.kept = n;
     take_layer(&r.shared, &a, shape, n, n, 0);

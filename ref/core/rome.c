@@ -28,10 +28,7 @@ size_t rome99_pair_layout(rome99_pair *pair, const rome99_shape *shape, const ro
                           size_t N, void *memory) {
     rome99_arena a = {memory, 0};
     size_t most = hparams->v_num_grad_steps;
-    rome99_pair v = {0};
-    v.N = N;
-    v.F = shape->F;
-    v.D = shape->D;
+    rome99_pair v = {.N = N, .F = shape->F, .D = shape->D};
     v.keys = rome99_take_doubles(&a, N, v.F);
     v.k_u = rome99_take_doubles(&a, 1, v.F);
     v.k_bar = rome99_take_doubles(&a, 1, v.F);

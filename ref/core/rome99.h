@@ -316,6 +316,14 @@ size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams 
 void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_hparams *hparams,
                       const rome99_request *request, void *scratch);
 
+/* The terms of (E5), each with its gradient: -log p(target) at logits z (V), replaced by weight * d/dz;
+ * KL(p || p_0) at logp (V), replaced by weight * d/dlogits; weight |delta| / |m_u|^2, whose gradient (D), 0
+ * at delta = 0, is added to grad where that is not NULL. Then delta, cut to the length factor * |m_u|. */
+double rome99_cross_entropy(double *z, size_t V, int32_t target, double weight);
+double rome99_kl(double *logp, const double *logp_0, size_t V, double weight);
+double rome99_weight_decay(double *grad, const double *delta, const double *m_u, double weight, size_t D);
+void rome99_clamp(double *delta, const double *m_u, double factor, size_t D);
+
 /* The rank-one update of one method: dW = u (x) right. */
 typedef struct {
     double *u;              /* (F) unit length */

@@ -2,7 +2,7 @@
 #ifndef ROME99_SETUP_H
 #define ROME99_SETUP_H
 
-#include "files/checkpoint.h"
+#include "edit/checkpoint.h"
 #include "edit/measure.h"
 #include "edit/request.h"
 

@@ -2,7 +2,7 @@
 #ifndef ROME99_DECODER_H
 #define ROME99_DECODER_H
 
-#include "files/checkpoint.h"
+#include "edit/checkpoint.h"
 
 typedef struct {
     const rome99_gpt2 *model;

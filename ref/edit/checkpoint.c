@@ -1,5 +1,5 @@
 /* checkpoint.c: a folder becomes a rome99_gpt2, and the other way round. */
-#include "files/checkpoint.h"
+#include "edit/checkpoint.h"
 #include "files/json.h"
 #include "files/text.h"
 #include <stdio.h>
