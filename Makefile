@@ -26,6 +26,7 @@ CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
 FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
 EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c))
 TINY = $(patsubst %.c,$(B)/%.o,$(wildcard tiny_models/*.c))
+GOLDEN = $(patsubst %.c,$(B)/%.o,$(wildcard ref/golden/*.c))
 PROGRAM = $(patsubst %.c,$(B)/%.o,$(wildcard ref/program/*.c))
 
 all: $(B)/rome99 $(B)/librome99core.a $(B)/librome99.a
@@ -44,18 +45,18 @@ $(B)/librome99core.a: $(CORE)
 	$(AR) rcs $@ $^
 $(B)/librome99.a: $(CORE) $(FILES) $(EDIT)
 	$(AR) rcs $@ $^
-$(B)/rome99: $(PROGRAM) $(TINY) $(B)/librome99.a
+$(B)/rome99: $(PROGRAM) $(TINY) $(GOLDEN) $(B)/librome99.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
 
 # ---------------------------------------------------------------------------- tests
 
 # Every test program is linked with everything but main.
-TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(TINY) $(B)/librome99.a
+TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(TINY) $(GOLDEN) $(B)/librome99.a
 $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
 ALL_TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-CORE_TESTS = core edit fmath
+CORE_TESTS = core edit fmath golden
 QUICK_TESTS = $(filter-out checkpoints,$(ALL_TESTS))
 tests: $(ALL_TESTS:%=$(B)/test_%)
 
@@ -65,6 +66,25 @@ $(QUICK_TESTS:%=run_%): run_%: $(B)/test_% start_tests
 	@B=$(B) tests/run $* $(RUN) $(B)/test_$*
 run_cli: $(B)/rome99 start_tests
 	@B=$(B) tests/run cli sh tests/cli.sh $(RUN) $(B)/rome99
+
+# The golden cases: those with a checkpoint, the commands, all of them made anew and compared.
+run_golden_all: $(B)/test_golden start_tests
+	@B=$(B) tests/run golden_all $(RUN) $(B)/test_golden all
+run_golden_cli: $(B)/rome99 start_tests
+	@QUICK=$(QUICK) B=$(B) tests/run golden_cli sh tests/golden.sh $(RUN) $(B)/rome99
+# The suite of a machine without files: cases as C arrays, the core, nothing else.
+BOARD = $(patsubst %,$(B)/ref/golden/%.o,case ops blocks update variant formula edits)
+BOARD_CASES = $(filter-out %/tokenizer.txt %/lookup.txt,$(wildcard golden/ops/*.txt)) \
+    $(filter-out golden/edits/sink% golden/edits/plain%,$(wildcard golden/edits/*.txt))
+$(B)/golden_cases.h: $(B)/rome99 $(BOARD_CASES)
+	$(RUN) $(B)/rome99 golden export $(BOARD_CASES) --c-header $@
+$(B)/board: tests/board.c $(B)/golden_cases.h $(BOARD) $(B)/librome99core.a
+	$(CC) $(ALL_CFLAGS) -I$(B) $< $(BOARD) $(B)/librome99core.a $(LDFLAGS) $(LIBS) -o $@
+# exp, log and tanh at four times as many arguments as check-core.
+run_fmath_more: $(B)/test_fmath start_tests
+	@B=$(B) tests/run fmath_more $(RUN) $(B)/test_fmath more
+run_board: $(B)/board start_tests
+	@B=$(B) tests/run board $(RUN) $(B)/board
 start_tests:
 	@rm -rf $(B)/tests && mkdir -p $(B)/tests $(B)/tmp
 
@@ -72,10 +92,21 @@ start_tests:
 # the trained checkpoints. test: everything.
 check-core: $(CORE_TESTS:%=run_%)
 	@B=$(B) tests/run --sum
-check: $(QUICK_TESTS:%=run_%) run_cli
+check: QUICK = 1
+check: $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_golden_cli run_fmath_more
 	@B=$(B) tests/run --sum
-test: run_sink run_plain $(QUICK_TESTS:%=run_%) run_cli
+test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more
 	@B=$(B) tests/run --sum
+
+# The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
+golden: $(B)/rome99
+	rm -rf $(B)/golden
+	$(RUN) $(B)/rome99 golden make $(B)/golden
+	for f in MANIFEST ops edits; do diff -rq golden/$$f $(B)/golden/$$f || exit 1; done
+
+# The independent oracle (Python with numpy) certifies every golden tensor and plants every known mistake.
+certify: $(B)/rome99
+	@tests/oracle/run $(B)/rome99
 
 # ---------------------------------------------------------------------------- the main job
 
@@ -99,7 +130,10 @@ install: all
 clean:
 	rm -rf $(B)
 
--include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(TINY) $(PROGRAM))
+-include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(TINY) $(GOLDEN) $(PROGRAM))
 
-.PHONY: all tests test check check-core start_tests demo tiny_models install clean run_cli FORCE \
+QUICK =
+
+.PHONY: all tests test check check-core start_tests demo golden certify tiny_models install clean run_cli FORCE \
+    run_golden_all run_golden_cli run_board run_fmath_more \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

@@ -386,7 +386,7 @@ static void test_array(const char *name, void (*array)(double *, const double *,
 }
 
 int main(int argc, char **argv) {
-    unsigned long points = argc > 1 && strcmp(argv[1], "long") == 0 ? 100000000UL : 1000000UL;
+    unsigned long points = argc < 2 ? 250000UL : strcmp(argv[1], "long") == 0 ? 100000000UL : 1000000UL;
     size_t i;
     test_special_values();
     test_monotonic();

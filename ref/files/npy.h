@@ -11,4 +11,10 @@ int rome99_npy_read(double **data, size_t *rows, size_t *cols, const char *path,
 int rome99_npy_parse(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
                      const char *where, rome99_error *e);
 
+/* The same of any array of numbers: also of half floats, booleans, integers below 2^53 (others are an error);
+   of no dimension, 1 x 1, or of up to 8, where all but the last are rows. Of other elements, such as strings,
+   only the shape: *data is NULL. */
+int rome99_npy_parse_any(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
+                         const char *where, rome99_error *e);
+
 #endif

@@ -51,5 +51,7 @@ int rome99_cmd_tokens(int argc, char **argv);
 int rome99_cmd_ppl(int argc, char **argv);
 int rome99_cmd_cov(int argc, char **argv);
 int rome99_cmd_train(int argc, char **argv);
+int rome99_cmd_compare(int argc, char **argv);
+int rome99_cmd_golden(int argc, char **argv);
 
 #endif

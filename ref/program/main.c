@@ -17,6 +17,8 @@ static const struct {
     {"ppl", "MODEL FILE", "perplexity of sentences", rome99_cmd_ppl},
     {"cov", "MODEL FILE", "second moment C of a layer's keys over a text", rome99_cmd_cov},
     {"train", "DIR", "make a tiny checkpoint", rome99_cmd_train},
+    {"compare", "GOLDEN CANDIDATE", "check an implementation against a golden case", rome99_cmd_compare},
+    {"golden", "make|check|export", "the golden cases: make, check, export them", rome99_cmd_golden},
 };
 
 static void print_help(FILE *to) {
@@ -28,7 +30,7 @@ static void print_help(FILE *to) {
     for (i = 0; i < sizeof commands / sizeof *commands; i++) {
         char left[64];
         sprintf(left, "%s %s", commands[i].name, commands[i].arguments);
-        fprintf(to, "  %-22s%s\n", left, commands[i].about);
+        fprintf(to, "  %-26s%s\n", left, commands[i].about);
     }
     fprintf(to, "\n\"rome99 COMMAND --help\" tells more. Begin with \"rome99 demo\".\n");
 }

@@ -47,7 +47,7 @@ class Table:
                  "conditioning" if bar > TENSOR_BAR else "")
 
     def scalar(self, name, got, expected, bar=0.0):
-        if got is None or expected is None or "inf" in (got, expected):
+        if got is None or expected is None or isinstance(got, str) or isinstance(expected, str):
             return self.exact(name, got, expected)
         self.row(name, difference(got, expected), max(bar, SCALAR_BAR),
                  "conditioning" if bar > SCALAR_BAR else "")

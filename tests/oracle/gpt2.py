@@ -1,9 +1,10 @@
-"""GPT-2 in float64 numpy, straight from a Hugging Face folder: safetensors, tokenizer, forward.
+"""GPT-2 in numpy, straight from a Hugging Face folder: safetensors, tokenizer, forward.
 
 Every function of the forward pass is holomorphic as written (no abs, no conjugate; maxima are
 taken of real parts), so complex activations give derivatives by the complex step. A complex
 array's first axis is that of the directions, which share their real part, the step being so
-small that its square is lost; linear() computes that part once.
+small that its square is lost; linear() computes that part once. Weights are float64, or
+longdouble where a caller made them so; everything follows their type.
 """
 import json
 import os
@@ -68,15 +69,20 @@ def printable_bytes():
 
 
 class Tokenizer:
-    def __init__(self, folder):
-        self.vocab = read_json(os.path.join(folder, "vocab.json"))
-        with open(os.path.join(folder, "merges.txt"), encoding="utf-8") as f:
-            lines = [line.rstrip("\r\n") for line in f]
+    def __init__(self, vocab, lines):
+        """vocab: {token: id}; lines: those of merges.txt."""
+        self.vocab = vocab
         pairs = [tuple(line.split(" ")) for line in lines
                  if line and not line.startswith("#version")]
         self.rank = {pair: i for i, pair in enumerate(pairs)}
         self.byte_char = printable_bytes()
         self.names = {i: name for name, i in self.vocab.items()}
+
+    @classmethod
+    def read(cls, folder):
+        with open(os.path.join(folder, "merges.txt"), encoding="utf-8") as f:
+            lines = [line.rstrip("\r\n") for line in f]
+        return cls(read_json(os.path.join(folder, "vocab.json")), lines)
 
     def merge(self, piece):
         symbols = [self.byte_char[b] for b in piece.encode("utf-8")]
@@ -122,7 +128,7 @@ def linear(x, weight, bias):
     if not np.iscomplexobj(x):
         return x @ weight + bias
     flat = lambda y: np.ascontiguousarray(y).reshape(-1, y.shape[-1])
-    y = np.empty(x.shape[:-1] + weight.shape[1:], complex)
+    y = np.empty(x.shape[:-1] + weight.shape[1:], x.dtype)
     y.real = (flat(x[0].real) @ weight + bias).reshape(y.shape[1:])
     y.imag = (flat(x.imag) @ weight).reshape(y.shape)
     return y
@@ -133,7 +139,7 @@ def tanh(x):
     if not np.iscomplexobj(x):
         return np.tanh(x)
     t, s = np.tanh(x.real), np.tan(x.imag)
-    y = np.empty(x.shape, complex)
+    y = np.empty(x.shape, x.dtype)
     scale = 1 / (1 + (t * s) ** 2)
     y.real = t * (1 + s * s) * scale
     y.imag = s * (1 - t * t) * scale
@@ -141,7 +147,9 @@ def tanh(x):
 
 
 def gelu_new(x):
-    return 0.5 * x * (1 + tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * (x * x * x))))
+    real = x.real.dtype.type
+    scale = np.sqrt(2 / real("3.14159265358979323846264338"))
+    return 0.5 * x * (1 + tanh(scale * (x + 0.044715 * (x * x * x))))
 
 
 def softmax(x):
@@ -164,7 +172,7 @@ class GPT2:
         tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
         self.w = {name[len("transformer."):] if name.startswith("transformer.") else name:
                   t.astype(np.float64) for name, t in tensors.items()}
-        self.tokenizer = Tokenizer(folder)
+        self.tokenizer = Tokenizer.read(folder)
 
     def with_update(self, layer, dW):
         """A model that shares every weight but W of that layer, which is W + dW."""

@@ -5,14 +5,13 @@ d loss / d delta_i = Im loss(delta + i h e_i) / h with h so small that h^2 vanis
 pass exists here.
 """
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from gpt2 import log_softmax, read_safetensors, read_json
 
 STEP = 1e-30
-BATCH_NUMBERS = 6000     # of the widest array in a complex forward: larger ones page-fault
+BATCH_NUMBERS = 16384    # of the widest array in a complex forward: larger ones page-fault
 DEFAULTS = {"fact_token": "subject_last", "v_num_grad_steps": 20, "v_lr": 0.5,
             "v_weight_decay": 0.5, "kl_factor": 0.0625, "clamp_norm_factor": 4.0,
             "mom2_adjustment": True}
@@ -41,35 +40,50 @@ def target_ids(tokenizer, target):
     return tokenizer.encode(target if target.startswith(" ") else " " + target)
 
 
+def locate(tokenizer, text, subject_at, subject, fact_token):
+    """(ids of text, lookup position)."""
+    ids = tokenizer.encode(text)
+    if fact_token == "last":
+        return ids, len(ids) - 1
+    end = len((text[:subject_at] + subject).encode("utf-8"))
+    return ids, tokenizer.token_ending_at(ids, end)
+
+
 def norm(x):
-    return float(np.sqrt(np.sum(np.square(x))))
+    return np.sqrt(np.sum(np.square(x)))
 
 
-class Edit:
-    """One edit of one layer: what all methods share."""
+class Adam:
+    """Steps of delta, each cut to the norm `largest`."""
 
-    def __init__(self, model, request, layer, templates, hparams=None):
-        self.model, self.request, self.layer = model, request, layer
-        self.hparams = dict(DEFAULTS, **(hparams or {}))
-        assert templates[0] == "{}"
-        assert self.hparams["fact_token"] in ("subject_last", "last")
+    def __init__(self, lr, largest):
+        self.lr, self.largest = lr, largest
+        self.t, self.m, self.v = 0, 0.0, 0.0
+
+    def step(self, delta, g):
+        b1, b2 = g.dtype.type(0.9), g.dtype.type(0.999)
+        self.t += 1
+        self.m = b1 * self.m + (1 - b1) * g
+        self.v = b2 * self.v + (1 - b2) * g * g
+        return self.clamped(delta - self.lr * self.direction(1 - b1 ** self.t, 1 - b2 ** self.t))
+
+    def direction(self, m_bias, v_bias):
+        return self.m / m_bias / (np.sqrt(self.v / v_bias) + 1e-8)
+
+    def clamped(self, delta):
+        length = norm(delta)
+        return delta * (self.largest / length) if length > self.largest else delta
+
+
+class Value:
+    """Keys and the optimised value of one layer, from token ids on: what all methods share."""
+
+    def __init__(self, model, layer, prompts, kl_prompt, target, hparams):
+        """prompts: (ids of the spliced prompt, lookup) a template; kl_prompt: the same."""
+        self.model, self.layer, self.target, self.hparams = model, layer, target, hparams
+        self.prompts, self.kl_prompt = prompts, kl_prompt
         self.W = model.w["h.%d.mlp.c_proj.weight" % layer]
-        self.b = model.w["h.%d.mlp.c_proj.bias" % layer]
-        self.target = target_ids(model.tokenizer, request.target_new)
-        self.prompts = []                      # (ids of the spliced prompt, lookup) a template
-        for template in templates:
-            text, at = splice(template, request.text)
-            self.prompts.append(self.locate(text, at + request.subject_at))
-        self.kl_prompt = self.locate(request.subject + " is a", 0)
         self.find_keys()
-
-    def locate(self, text, subject_at):
-        tokenizer = self.model.tokenizer
-        ids = tokenizer.encode(text)
-        if self.hparams["fact_token"] == "last":
-            return ids, len(ids) - 1
-        end = len((text[:subject_at] + self.request.subject).encode("utf-8"))
-        return ids, tokenizer.token_ending_at(ids, end)
 
     def find_keys(self):
         """(E1) k and m of every template; k_u, m_u are those of the first, "{}"."""
@@ -96,7 +110,7 @@ class Edit:
         ids, lookup = self.kl_prompt
         self.kl_row = self.row(ids[:lookup + 1], lookup, lookup)
         self.log_p0 = log_softmax(self.model.run(ids)[lookup])
-        zero = np.zeros((1, self.model.D), complex)
+        zero = np.zeros((1, self.model.D), np.result_type(self.W, np.complex64))
         self.log_p0_suffix = log_softmax(self.suffix_logits(self.kl_row, zero, 1)[0, 0]).real
 
     def row(self, ids, lookup, first_target):
@@ -142,15 +156,18 @@ class Edit:
             nll += self.row_nll(logits[lookup + first:lookup + first + n]) / len(self.rows)
         ids, lookup = self.kl_prompt
         kl = self.kl(self.model.run(ids, self.layer, (lookup, delta))[0][lookup])
-        wd = self.hparams["v_weight_decay"] * norm(delta) / norm(self.m_u) ** 2
+        wd = self.decay(delta)
         return np.array([nll + kl + wd, nll, kl, wd])
+
+    def decay(self, delta):
+        length = np.sqrt((delta * delta).sum(-1))
+        return self.hparams["v_weight_decay"] * length / norm(self.m_u) ** 2
 
     def gradient(self, delta):
         widest = max(row[3].shape[0] for row in self.rows) * self.W.shape[0]
         batches = min(len(delta), -(-len(delta) * widest // BATCH_NUMBERS))
-        directions = np.array_split(np.eye(len(delta)), batches)
-        with ThreadPoolExecutor() as pool:
-            return np.concatenate(list(pool.map(lambda e: self.derivatives(delta, e), directions)))
+        directions = np.array_split(np.eye(len(delta), dtype=delta.dtype), batches)
+        return np.concatenate([self.derivatives(delta, e) for e in directions])
 
     def derivatives(self, delta, directions):
         z = delta + 1j * STEP * directions
@@ -159,32 +176,46 @@ class Edit:
             logits = self.suffix_logits(row, z, len(self.target))
             loss = loss + self.row_nll(logits) / len(self.rows)
         if delta.any():
-            length = np.sqrt((z * z).sum(-1))
-            loss = loss + self.hparams["v_weight_decay"] * length / norm(self.m_u) ** 2
+            loss = loss + self.decay(z)
         return loss.imag / STEP
 
     def optimise(self):
-        """Sets steps and all_losses, a row a forward, delta and v_star."""
+        """Sets steps and all_losses, a row a forward, gradients, delta and v_star."""
         h, n_steps = self.hparams, int(self.hparams["v_num_grad_steps"])
         self.start_optimiser()
-        delta = np.zeros(self.model.D)
-        m, v = np.zeros_like(delta), np.zeros_like(delta)
-        clamp = h["clamp_norm_factor"] * norm(self.m_u)
-        self.steps, self.all_losses = [], []
+        delta = np.zeros_like(self.m_u)
+        self.adam = self.make_adam(h["v_lr"], h["clamp_norm_factor"] * norm(self.m_u))
+        self.steps, self.all_losses, self.gradients = [], [], []
         for t in range(1, n_steps + 1):
-            self.steps.append(delta.copy())
+            self.steps.append(delta)
             self.all_losses.append(self.losses(delta))
             if self.all_losses[-1][0] < 0.05 or t == n_steps:
                 break
-            g = self.gradient(delta)
-            m = 0.9 * m + 0.1 * g
-            v = 0.999 * v + 0.001 * g * g
-            m_hat, v_hat = m / (1 - 0.9 ** t), v / (1 - 0.999 ** t)
-            delta = delta - h["v_lr"] * m_hat / (np.sqrt(v_hat) + 1e-8)
-            if norm(delta) > clamp:
-                delta = delta * (clamp / norm(delta))
+            self.gradients.append(self.gradient(delta))
+            delta = self.adam.step(delta, self.gradients[-1])
         self.delta = delta
         self.v_star = self.m_u + delta
+
+    make_adam = Adam
+
+
+class Edit(Value):
+    """One edit of one layer, from the texts of its request."""
+
+    def __init__(self, model, request, layer, templates, hparams=None):
+        hparams = dict(DEFAULTS, **(hparams or {}))
+        assert templates[0] == "{}"
+        assert hparams["fact_token"] in ("subject_last", "last")
+        self.request = request
+        prompts = []
+        for template in templates:
+            text, at = splice(template, request.text)
+            prompts.append(locate(model.tokenizer, text, at + request.subject_at, request.subject,
+                                  hparams["fact_token"]))
+        kl_prompt = locate(model.tokenizer, request.subject + " is a", 0, request.subject,
+                           hparams["fact_token"])
+        super().__init__(model, layer, prompts, kl_prompt,
+                         target_ids(model.tokenizer, request.target_new), hparams)
 
     # -- the update: section 2 -----------------------------------------------------------------
 
@@ -199,13 +230,14 @@ class Edit:
 
 def solve(C, key):
     """C^-1 key, refined with residuals in extended precision until it stands still."""
-    scale = 1 / np.sqrt(np.diag(C))
+    scale = np.exp2(-np.round(np.log2(np.diag(C)) / 2))      # powers of two: S is exact
     S = C * scale[:, None] * scale
     wide, rhs = S.astype(np.longdouble), (key * scale).astype(np.longdouble)
+    S = S.astype(np.float64)
     x = np.zeros(len(key), np.longdouble)
     for _ in range(12):
         x = x + np.linalg.solve(S, (rhs - wide @ x).astype(np.float64))
-    return (x * scale).astype(np.float64)
+    return (x * scale).astype(key.dtype)
 
 
 class Update:

@@ -1,0 +1,119 @@
+#!/bin/sh
+# golden.sh PROGRAM...: the golden cases as a user meets them: made anew, checked, exported, compared.
+# Run from the repository's top; writes below build/tmp/golden only. Last line: "N passed, N failed".
+#   QUICK=1   without making every case anew
+LC_ALL=C
+export LC_ALL
+D=build/tmp/golden
+passed=0
+failed=0
+
+[ $# -gt 0 ] || { echo "usage: sh tests/golden.sh PROGRAM..." >&2; exit 2; }
+command=
+for word; do command="$command '$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'"; done
+rome99() { eval "$command \"\$@\""; }
+
+rm -rf "$D"
+mkdir -p "$D"
+
+pass() { passed=$((passed + 1)); }
+fail() { # NAME WHAT
+    failed=$((failed + 1))
+    printf 'FAIL %s: %s\n' "$1" "$2"
+}
+# NAME EXIT TEXT ARGUMENTS: that exit code, and TEXT in what is printed.
+gives() {
+    name=$1 wanted=$2 text=$3
+    shift 3
+    rome99 "$@" >"$D/stdout" 2>"$D/err" </dev/null
+    code=$?
+    cat "$D/stdout" "$D/err" >"$D/out"
+    if [ $code -ne "$wanted" ]; then
+        fail "$name" "exit $code, expected $wanted: $(tail -n 1 "$D/out")"
+    elif [ -n "$text" ] && ! grep -qF -e "$text" "$D/out"; then
+        fail "$name" "\"$text\" is not in \"$(tail -n 3 "$D/out")\""
+    elif [ -z "$(awk 'length($0) > 79' "$D/stdout")" ]; then
+        pass
+    else
+        fail "$name" "a line is wider than 79 columns: $(awk 'length($0) > 79' "$D/stdout" | head -n 1)"
+    fi
+}
+
+# ------------------------------------------------------------------------------- compare
+
+case=golden/edits/first_c-rome.txt
+gives "a case with itself" 0 "same: " compare $case $case
+gives "exact" 0 "class exact" compare $case $case --class exact
+awk '{ printf "%s\r\n", $0 }' $case >"$D/crlf.txt"
+gives "CRLF" 0 "same: " compare $case "$D/crlf.txt"
+head -n 900 $case >"$D/cut.txt"
+gives "truncated" 2 "rome99: $D/cut.txt" compare $case "$D/cut.txt"
+gives "no such file" 2 "$D/none" compare $case "$D/none"
+gives "usage" 2 "usage" compare $case
+
+# The released code's mismatch, planted in c-rome's case: the denominator of rome's.
+awk 'NR == FNR { if ($1 == "tensor") take = $2 == "denominator!released_mismatch"; else if (take && !w) w = $1; next }
+     $1 == "tensor" { swap = $2 == "denominator" } { if (swap && $1 != "tensor") { print w; swap = 0 } else print }' \
+    $case $case >"$D/planted.txt"
+gives "a planted mistake" 1 "the released ROME's mismatch" compare $case "$D/planted.txt"
+
+# Every trace of a program's own edits passes whole.
+for record in sink_first_rome:2:rome sink_first_c-rome:2:c-rome sink_middle_rome:42:rome sink_words_rome:82:rome \
+    plain_first_rome:2:rome; do
+    name=${record%%:*} rest=${record#*:}
+    awk -v n="${rest%%:*}" '/"case_id": / { i++ } i == n + 1' "tiny_models/${name%%_*}/facts.json" |
+        sed '1s/^\[//; $s/,[[:space:]]*$//; $s/}\][[:space:]]*$/}/' >"$D/request.json"
+    rm -f "$D/trace.safetensors"
+    rome99 edit "tiny_models/${name%%_*}" "$D/request.json" --method "${rest#*:}" --no-ppl \
+        --trace "$D/trace.safetensors" >/dev/null 2>"$D/err" || fail "$name" "$(cat "$D/err")"
+    gives "the trace of $name" 0 "same: 14 tensors, class exact" compare "golden/edits/$name.txt" "$D/trace.safetensors"
+done
+
+# --------------------------------------------------------------------------------- check
+
+gives "check" 0 " tensors, class " golden check
+mkdir -p "$D/copy"
+cp -R golden/. "$D/copy"
+sed 's/^3ff8/3ff9/' golden/ops/softmax.txt >"$D/copy/ops/softmax.txt"
+gives "a case that is not as MANIFEST says" 2 "MANIFEST" golden check "$D/copy"
+if command -v sha256sum >/dev/null 2>&1; then
+    sum=$(sha256sum <"$D/copy/ops/softmax.txt")
+    sed "s|^.*  ops/softmax.txt|${sum%% *}  ops/softmax.txt|" golden/MANIFEST >"$D/copy/MANIFEST"
+    gives "a case that was changed" 1 "not as committed" golden check "$D/copy"
+    if (cd golden && sha256sum -c --quiet MANIFEST) >"$D/out" 2>&1; then pass; else fail "sha256sum -c" "$(cat "$D/out")"; fi
+fi
+rm -f "$D/copy/ops/exp.txt"
+gives "a case that is missing" 2 "ops/exp.txt" golden check "$D/copy"
+gives "no golden folder" 2 "$D/none" golden check "$D/none"
+gives "check: checkpoints elsewhere" 2 "$D/none" golden check --all --models "$D/none"
+
+# -------------------------------------------------------------------------------- export
+
+gives "export to safetensors" 0 "" golden export golden/edits/pencil_rome.txt --safetensors "$D/pencil.safetensors"
+gives "and back" 0 "class exact" compare golden/edits/pencil_rome.txt "$D/pencil.safetensors"
+gives "export of nothing" 2 "name the files" golden export --c-header "$D/x.h"
+gives "export as nothing" 2 "give either" golden export golden/ops/exp.txt
+gives "export of what is no case" 2 "README.md" golden export README.md --c-header "$D/x.h"
+[ ! -e "$D/x.h" ] || fail "export" "$D/x.h was written"
+gives "golden without a verb it knows" 2 "usage" golden mend
+gives "make where something is" 2 "already exists" golden make "$D/copy"
+
+# ---------------------------------------------------------------------------- staleness
+
+if [ -z "$QUICK" ]; then
+    gives "make" 0 "" golden make "$D/made"
+    for file in MANIFEST ops edits; do
+        if diff -r "golden/$file" "$D/made/$file" >"$D/out" 2>&1; then pass; else
+            fail "golden/$file is stale" "$(head -n 3 "$D/out")"
+        fi
+    done
+fi
+
+# No more files than the cases, no more bytes than promised.
+[ "$(ls golden/ops golden/edits | grep -c .)" -eq "$(($(wc -l <golden/MANIFEST) + 2))" ] && pass ||
+    fail "golden/" "has files that are no cases"
+size=$(du -sk golden | awk '{ print $1 }')
+if [ "$size" -le 8192 ]; then pass; else fail "golden/" "takes $size KiB"; fi
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
