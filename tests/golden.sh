@@ -50,6 +50,10 @@ head -n 900 $case >"$D/cut.txt"
 gives "truncated" 2 "rome99: $D/cut.txt" compare $case "$D/cut.txt"
 gives "no such file" 2 "$D/none" compare $case "$D/none"
 gives "usage" 2 "usage" compare $case
+gives "a class that is none" 2 "none of exact, f64, f32" compare $case $case --class f16
+gives "another case" 1 "differs: " compare $case golden/edits/first_k-rome.txt
+gives "and the other way round" 1 "differs: " compare golden/edits/first_k-rome.txt $case
+gives "no candidate at all" 2 "begins neither" compare $case README.md
 
 # The released code's mismatch, planted in c-rome's case: the denominator of rome's.
 awk 'NR == FNR { if ($1 == "tensor") take = $2 == "denominator!released_mismatch"; else if (take && !w) w = $1; next }
@@ -92,9 +96,22 @@ gives "check: checkpoints elsewhere" 2 "$D/none" golden check --all --models "$D
 gives "export to safetensors" 0 "" golden export golden/edits/pencil_rome.txt --safetensors "$D/pencil.safetensors"
 gives "and back" 0 "class exact" compare golden/edits/pencil_rome.txt "$D/pencil.safetensors"
 gives "export of nothing" 2 "name the files" golden export --c-header "$D/x.h"
-gives "export as nothing" 2 "give either" golden export golden/ops/exp.txt
+gives "export as nothing" 2 "give one of" golden export golden/ops/exp.txt
 gives "export of what is no case" 2 "README.md" golden export README.md --c-header "$D/x.h"
 [ ! -e "$D/x.h" ] || fail "export" "$D/x.h was written"
+# The formula model as a folder: whole edits of it, from the case's texts and its C, by any program.
+gives "export of the model" 0 "" golden export --model "$D/formula"
+gives "again" 2 "already exists" golden export --model "$D/formula"
+echo '{"prompt": "{} is in", "subject": "Bo", "target_new": {"str": "red"}}' >"$D/request.json"
+for method in rome c-rome p-rome k-rome; do
+    gives "C of first_$method" 0 "" golden export "golden/edits/first_$method.txt" --safetensors "$D/C.safetensors"
+    rm -f "$D/trace.safetensors"
+    rome99 edit "$D/formula" "$D/request.json" --method $method --layer 0 --cov "$D/C.safetensors" --v_lr 0.1 \
+        --v_num_grad_steps 8 --no-ppl --trace "$D/trace.safetensors" >/dev/null 2>"$D/err" || fail "$method" "$(cat "$D/err")"
+    gives "what the trace lacks of first_$method" 1 "differs: 3 of 17 tensors, first gradients" \
+        compare "golden/edits/first_$method.txt" "$D/trace.safetensors"
+done
+
 gives "golden without a verb it knows" 2 "usage" golden mend
 gives "make where something is" 2 "already exists" golden make "$D/copy"
 

@@ -141,6 +141,7 @@ static double magnitude(double x) { return x < 0.0 ? -x : x; }
 
 /* Equal to the last bit; an integer may also be a double of the same value. */
 static int same(const rome99_golden_tensor *a, const rome99_golden_tensor *b, size_t i) {
+    if (a->integer && b->integer) return ((const int64_t *)a->data)[i] == ((const int64_t *)b->data)[i];
     if (a->integer || b->integer) return number(a, i) == number(b, i);
     return memcmp((const double *)a->data + i, (const double *)b->data + i, sizeof(double)) == 0;
 }
@@ -182,7 +183,7 @@ rome99_golden_difference rome99_golden_compare(const rome99_golden_tensor *expec
         if (same(expected, got, i)) continue;
         d.reached = ROME99_IN_F64; /* not exact; corrected below */
         larger = magnitude(a) > magnitude(b) ? magnitude(a) : magnitude(b);
-        error = a == b ? 0.0 : magnitude(a - b) / larger;
+        error = a == b ? 0.0 : magnitude(a / larger - b / larger);
         if (!(error <= 2.0)) error = INFINITE; /* an infinity or a NaN */
         if (error >= d.worst) {
             d.worst = error;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODELS, ALL, SAFETENSORS, C_HEADER, OPTIONS };
+enum { MODELS, ALL, SAFETENSORS, C_HEADER, MODEL, OPTIONS };
 enum { MOST_FILES = 200 };
 
 static const rome99_option all_options[OPTIONS + 1] = {
@@ -15,6 +15,7 @@ static const rome99_option all_options[OPTIONS + 1] = {
     {"--all", NULL, "check: the cases that need a checkpoint too", NULL},
     {"--safetensors", "FILE", "export: every tensor, named CASE/TENSOR", NULL},
     {"--c-header", "FILE", "export: C arrays, for machines without files", NULL},
+    {"--model", "DIR", "export: the formula model, as a Hugging Face folder", NULL},
     {NULL, NULL, NULL, NULL}};
 
 /* -------------------------------------------------------------------------------- make */
@@ -106,13 +107,18 @@ static int check(const char *folder, const char *models, int all, rome99_error *
 
 /* ------------------------------------------------------------------------------ export */
 
-static int export(const char *const *paths, size_t n, const char *safetensors, const char *header,
-                  rome99_error *e) {
+static int export(const char *const *paths, size_t n, const rome99_option *options, rome99_error *e) {
+    const char *safetensors = options[SAFETENSORS].value, *header = options[C_HEADER].value;
+    const char *model = options[MODEL].value;
     rome99_text text = {0};
-    int failed = 0;
-    if (!safetensors == !header)
-        return rome99_fail(e, "golden export", "give either --safetensors FILE or --c-header FILE");
-    if (n == 0) return rome99_fail(e, "golden export", "name the files of the cases");
+    int failed;
+    if (!safetensors + !header + !model != 2)
+        return rome99_fail(e, "golden export",
+                           "give one of --safetensors FILE, --c-header FILE, --model DIR");
+    if (!model == (n == 0))
+        return rome99_fail(e, "golden export",
+                           model ? "the formula model is no case" : "name the files of the cases");
+    if (model) return rome99_formula_folder(model, e);
     if (safetensors) return rome99_golden_safetensors(safetensors, paths, n, e);
     failed = rome99_golden_c_header(&text, paths, n, e);
     if (!failed) failed = rome99_write_file(header, text.bytes, text.size, e);
@@ -124,12 +130,12 @@ int rome99_cmd_golden(int argc, char **argv) {
     rome99_option options[OPTIONS + 1];
     const char *positional[MOST_FILES + 1] = {NULL}, *models, *verb;
     rome99_command command = {
-        "golden make DIR | check [DIR] | export CASE.txt ...",
+        "golden make DIR | check [DIR] | export [CASE.txt ...]",
         "make: computes every golden case anew, into a new folder.\n"
         "check: computes the cases again and compares them with those in DIR (default:\n"
         "golden), bit by bit, or, where the machine computes with other precision than\n"
         "double, by the class on each tensor's line. Exit 0: the same; 1: not.\n"
-        "export: the named cases in another form.\n"
+        "export: the named cases in another form, or the model of the edits.\n"
         "golden/FORMAT.md explains the cases; `rome99 compare` checks one of yours.\n",
         NULL,
         NULL,
@@ -146,7 +152,7 @@ int rome99_cmd_golden(int argc, char **argv) {
     models = options[MODELS].value ? options[MODELS].value : "tiny_models";
     while (n < MOST_FILES && positional[n + 1]) n++;
     if (strcmp(verb, "export") == 0)
-        code = export(positional + 1, n, options[SAFETENSORS].value, options[C_HEADER].value, &e);
+        code = export(positional + 1, n, options, &e);
     else if (strcmp(verb, "make") == 0 && n == 1)
         code = make(positional[1], models, &e);
     else if (strcmp(verb, "check") == 0 && n <= 1)

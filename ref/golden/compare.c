@@ -135,7 +135,8 @@ static void compare_all(comparison *c) {
         if (c->golden->tensor[i].role == ROME99_WRONG) try_mistake(c, &c->golden->tensor[i]);
     for (i = 0; i < c->candidate->tensors; i++) {
         const rome99_golden_tensor *t = &c->candidate->tensor[i];
-        if (!find(c->by_name, c->golden->tensors, t->name, strlen(t->name))) c->extra[c->extras++] = t;
+        if (t->role != ROME99_WRONG && !find(c->by_name, c->golden->tensors, t->name, strlen(t->name)))
+            c->extra[c->extras++] = t;
     }
 }
 
@@ -278,18 +279,26 @@ static void put_other_mistakes(rome99_text *out, rome99_text *s, const compariso
     if (n > 0) flush(out, s);
 }
 
+/* The first expected tensor that is there and differs; if none is, the first that is missing; or NULL. */
+static const outcome *first_difference(const comparison *c) {
+    const outcome *o, *end = c->of + c->golden->tensors, *missing = NULL;
+    for (o = c->of; o < end; o++) {
+        if (o->t->role != ROME99_EXPECTED || !o->differs) continue;
+        if (o->state != MISSING) return o;
+        if (!missing) missing = o;
+    }
+    return missing;
+}
+
 static void put_where(rome99_text *out, const comparison *c) {
-    const outcome *o, *end = c->of + c->golden->tensors, *input = NULL, *first = NULL;
+    const outcome *o, *end = c->of + c->golden->tensors, *input = NULL, *first = first_difference(c);
     rome99_text s = {0};
     char name[2 * NAME + 1];
-    size_t right = 0;
+    size_t right = 0, missing = 0;
     for (o = c->of; o < end; o++) {
-        if (o->differs && o->t->role == ROME99_INPUT) {
-            if (!input) input = o;
-        } else if (!first) {
-            if (o->differs) first = o;
-            right += o->state == COMPARED && !o->differs;
-        }
+        if (!input && o->differs && o->t->role == ROME99_INPUT) input = o;
+        right += o < first && o->t->role == ROME99_EXPECTED && o->state == COMPARED;
+        missing += o < first && o->state == MISSING;
     }
     if (!input && !first) return;
     rome99_text_puts(out, "\nWHERE THE TWO PART\n");
@@ -303,7 +312,9 @@ static void put_where(rome99_text *out, const comparison *c) {
         rome99_text_printf(&s, "%s is the first, in the order of the data flow, that differs: ",
                            shorten(name, first->t->name, 2 * NAME));
         describe(&s, first);
-        rome99_text_puts(&s, right > 0 ? "Everything before it is right." : "Nothing comes before it.");
+        rome99_text_puts(&s, right == 0    ? "Nothing comes before it."
+                             : missing > 0 ? "What comes before it and is there is right."
+                                           : "Everything before it is right.");
         if (!first->mistake && first->state == COMPARED)
             rome99_text_puts(&s,
                              first->d.reached == ROME99_IN_F32
@@ -318,14 +329,13 @@ static void put_where(rome99_text *out, const comparison *c) {
 
 /* The last line. Returns 0: the same, 1: it differs. */
 static int put_verdict(rome99_text *out, const comparison *c) {
-    const char *first = NULL;
+    const outcome *first = first_difference(c);
     rome99_class reached = ROME99_EXACT;
     char name[2 * NAME + 1];
     size_t i;
     for (i = 0; i < c->golden->tensors; i++) {
         const outcome *o = &c->of[i];
         if (o->t->role != ROME99_EXPECTED || o->state == UNASKED) continue;
-        if (o->differs && !first) first = o->t->name;
         if (!o->differs && o->d.reached > reached) reached = o->d.reached;
     }
     rome99_text_puts(out, "\n");
@@ -333,7 +343,7 @@ static int put_verdict(rome99_text *out, const comparison *c) {
         rome99_text_puts(out, "differs: no tensor can be compared\n");
     } else if (first) {
         rome99_text_printf(out, "differs: %zu of %zu tensors, first %s\n", c->differing, c->expected,
-                           shorten(name, first, 2 * NAME));
+                           shorten(name, first->t->name, 2 * NAME));
     } else if (c->inputs_differing > 0) {
         rome99_text_printf(out, "differs: inputs, but 0 of %zu tensors\n", c->expected);
     } else {

@@ -1,6 +1,8 @@
-/* export.c: golden cases in other forms: C arrays for machines without files, safetensors for those with numpy. */
+/* export.c: golden cases in other forms: C arrays for machines without files, safetensors for those with numpy;
+ * the formula model as a folder. */
 #include "golden/format.h"
 #include "golden/hosted.h"
+#include "golden/recipes.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -113,5 +115,62 @@ int rome99_golden_safetensors(const char *to, const char *const *paths, size_t n
     free(names);
     free(tensors);
     free(c);
+    return failed;
+}
+
+/* ------------------------------------------------------------------- the formula model */
+
+static int write_bytes(const char *folder, const char *name, const void *bytes, size_t size,
+                       rome99_error *e) {
+    char *path = rome99_path(folder, name);
+    int failed = path ? rome99_write_file(path, bytes, size, e) : rome99_fail(e, NULL, "out of memory");
+    free(path);
+    return failed;
+}
+
+/* The text of that name in the first case that has one. */
+static rome99_golden_text text_of_a_case(const char *name, void *memory) {
+    rome99_golden_text none = {name, "", 0};
+    rome99_golden c;
+    size_t i, k;
+    for (i = 0; i < rome99_golden_recipe_count(); i++) {
+        rome99_golden_recipe r = rome99_golden_recipe_at(i);
+        rome99_golden_begin(&c, memory);
+        r.make(&c, r.variant);
+        for (k = 0; k < c.texts; k++)
+            if (strcmp(c.text[k].name, name) == 0) return c.text[k];
+    }
+    return none;
+}
+
+static int write_folder(const char *folder, void *memory, rome99_error *e) {
+    rome99_golden_text templates = text_of_a_case("templates", memory);
+    rome99_text vocabulary = {0};
+    rome99_golden c;
+    rome99_gpt2 model;
+    int failed;
+    rome99_formula_vocabulary(&vocabulary);
+    failed = vocabulary.failed
+                 ? rome99_fail(e, NULL, "out of memory")
+                 : write_bytes(folder, "vocab.json", vocabulary.bytes, vocabulary.size, e) ||
+                       write_bytes(folder, "merges.txt", rome99_formula_merges, strlen(rome99_formula_merges),
+                                   e) ||
+                       write_bytes(folder, "templates.json", templates.bytes, templates.size, e);
+    rome99_text_free(&vocabulary);
+    if (failed) return -1;
+    rome99_golden_begin(&c, memory);
+    rome99_formula_model(&model, &c);
+    return rome99_checkpoint_write(folder, &model, (int32_t)model.shape.V - 1, 1, e);
+}
+
+int rome99_formula_folder(const char *path, rome99_error *e) {
+    void *memory = malloc(ROME99_GOLDEN_BYTES);
+    char *temporary;
+    int failed = memory ? rome99_dir_begin(&temporary, path, e) : rome99_fail(e, NULL, "out of memory");
+    if (!failed && (failed = write_folder(temporary, memory, e)) != 0)
+        rome99_dir_abandon(temporary);
+    else if (!failed)
+        failed = rome99_dir_commit(temporary, path, e);
+    free(memory);
     return failed;
 }

@@ -46,8 +46,13 @@ int rome99_manifest_check(const char *folder, rome99_error *e);
 int rome99_golden_c_header(rome99_text *out, const char *const *paths, size_t n, rome99_error *e);
 int rome99_golden_safetensors(const char *to, const char *const *paths, size_t n, rome99_error *e);
 
-/* The formula model's tokenizer. */
+/* The formula model's tokenizer; its vocab.json, appended, and merges.txt. */
 int rome99_formula_bpe(rome99_bpe **bpe, rome99_error *e);
+void rome99_formula_vocabulary(rome99_text *out);
+extern const char rome99_formula_merges[];
+/* The formula model as a new Hugging Face folder, with templates.json. Returns 0, or -1 with *e set and nothing
+ * left behind. */
+int rome99_formula_folder(const char *path, rome99_error *e);
 
 /* SHA-256 of a file, as 64 hexadecimal digits. Returns 0, or -1 with *e set. */
 int rome99_sha256_file(char hex[65], const char *path, rome99_error *e);

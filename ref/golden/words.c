@@ -6,13 +6,13 @@
 #include <string.h>
 
 /* In the order of their ids, from 256 on. */
-static const char merges[] =
+const char rome99_formula_merges[] =
     "i s\nĠ is\ni n\nĠ in\ni t\nĠ it\nB o\nĠ Bo\nE k\nĠ Ek\nw e\nĠ we\ng o\nĠ go\ns o\nĠ so\n"
     "r e\nre d\nĠ red\ns e\nse a\nĠ sea\nĠ a\nt h\nth e\nĠ the\ne n\nen d\nĠ end\nl l\n";
 
 /* vocab.json: the bytes in GPT-2's order, what the merges make, <|endoftext|>. */
-static void vocabulary(rome99_text *out) {
-    const char *line = merges, *blank, *end;
+void rome99_formula_vocabulary(rome99_text *out) {
+    const char *line = rome99_formula_merges, *blank, *end;
     int id, next = 256;
     rome99_text_puts(out, "{");
     for (id = 0; id < 256; id++) {
@@ -31,10 +31,11 @@ static void vocabulary(rome99_text *out) {
 int rome99_formula_bpe(rome99_bpe **bpe, rome99_error *e) {
     rome99_text vocab = {0};
     int failed;
-    vocabulary(&vocab);
+    rome99_formula_vocabulary(&vocab);
     failed = vocab.failed ? rome99_fail(e, NULL, "out of memory")
                           : rome99_bpe_parse(bpe, "vocabulary", (unsigned char *)vocab.bytes, vocab.size,
-                                             "merges", (const unsigned char *)merges, sizeof merges - 1, e);
+                                             "merges", (const unsigned char *)rome99_formula_merges,
+                                             sizeof rome99_formula_merges - 1, e);
     rome99_text_free(&vocab);
     return failed;
 }
@@ -76,7 +77,7 @@ static int tokenizer(rome99_golden *c, const char *models, int variant, rome99_e
     size_t i, n;
     int32_t *ids;
     (void)models, (void)variant;
-    rome99_golden_text_add(c, "merges", merges, sizeof merges - 1);
+    rome99_golden_text_add(c, "merges", rome99_formula_merges, sizeof rome99_formula_merges - 1);
     for (i = 0; i < sizeof texts / sizeof *texts; i++)
         rome99_golden_text_add(c, texts[i].name, texts[i].text, strlen(texts[i].text));
     if (rome99_formula_bpe(&bpe, e)) return -1;
@@ -139,7 +140,7 @@ static int lookup(rome99_golden *c, const char *models, int variant, rome99_erro
     size_t i;
     (void)models, (void)variant;
     rome99_golden_note_add(c, "zero", "bare.lookup twice_after.lookup possessive.lookup");
-    rome99_golden_text_add(c, "merges", merges, sizeof merges - 1);
+    rome99_golden_text_add(c, "merges", rome99_formula_merges, sizeof rome99_formula_merges - 1);
     for (i = 0; i < LOOKUPS; i++) {
         const char *name = lookups[i].name;
         rome99_golden_text_add(c, joined(c, name, ".template"), lookups[i].template,
