@@ -80,6 +80,9 @@ $(B)/golden_cases.h: $(B)/rome99 $(BOARD_CASES)
 	$(RUN) $(B)/rome99 golden export $(BOARD_CASES) --c-header $@
 $(B)/board: tests/board.c $(B)/golden_cases.h $(BOARD) $(B)/librome99core.a
 	$(CC) $(ALL_CFLAGS) -I$(B) $< $(BOARD) $(B)/librome99core.a $(LDFLAGS) $(LIBS) -o $@
+# A second, minimal implementation in Perl, taken through the cases; skipped without perl.
+run_minimal: $(B)/rome99 start_tests
+	@B=$(B) tests/run minimal sh tests/minimal.sh $(RUN) $(B)/rome99
 # exp, log and tanh at four times as many arguments as check-core.
 run_fmath_more: $(B)/test_fmath start_tests
 	@B=$(B) tests/run fmath_more $(RUN) $(B)/test_fmath more
@@ -95,7 +98,7 @@ check-core: $(CORE_TESTS:%=run_%)
 check: QUICK = 1
 check: $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_golden_cli run_fmath_more
 	@B=$(B) tests/run --sum
-test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more
+test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal
 	@B=$(B) tests/run --sum
 
 # The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
@@ -135,5 +138,5 @@ clean:
 QUICK =
 
 .PHONY: all tests test check check-core start_tests demo golden certify tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_board run_fmath_more \
+    run_golden_all run_golden_cli run_board run_fmath_more run_minimal \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

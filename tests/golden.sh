@@ -53,6 +53,7 @@ gives "usage" 2 "usage" compare $case
 gives "a class that is none" 2 "none of exact, f64, f32" compare $case $case --class f16
 gives "another case" 1 "differs: " compare $case golden/edits/first_k-rome.txt
 gives "and the other way round" 1 "differs: " compare golden/edits/first_k-rome.txt $case
+gives "where rows part" 1 "row 1 does not" compare golden/edits/first_rome.txt golden/edits/clamp_rome.txt
 gives "no candidate at all" 2 "begins neither" compare $case README.md
 
 # The released code's mismatch, planted in c-rome's case: the denominator of rome's.
@@ -60,6 +61,13 @@ awk 'NR == FNR { if ($1 == "tensor") take = $2 == "denominator!released_mismatch
      $1 == "tensor" { swap = $2 == "denominator" } { if (swap && $1 != "tensor") { print w; swap = 0 } else print }' \
     $case $case >"$D/planted.txt"
 gives "a planted mistake" 1 "the released ROME's mismatch" compare $case "$D/planted.txt"
+
+# README shows just that report.
+sed -n '/^WHERE/,/mismatch$/p' "$D/stdout" | sed 's/^/    /' >"$D/sample"
+sed -n '/^    WHERE THE TWO PART/,/mismatch$/p' README.md >"$D/shown"
+if [ -s "$D/sample" ] && cmp -s "$D/sample" "$D/shown"; then pass; else
+    fail "README.md" "its report is not what compare prints: $(diff "$D/sample" "$D/shown" | head -n 4)"
+fi
 
 # Every trace of a program's own edits passes whole.
 for record in sink_first_rome:2:rome sink_first_c-rome:2:c-rome sink_middle_rome:42:rome sink_words_rome:82:rome \

@@ -94,6 +94,10 @@ int rome99_candidate_read(rome99_golden *c, const char *path, rome99_error *e) {
     if (rome99_read_file(&bytes, &size, path, e)) return -1;
     if (size >= 13 && memcmp(bytes, ROME99_GOLDEN_MAGIC, 13) == 0)
         return rome99_golden_parse(c, bytes, size, path, 0, e);
+    if (size == 0) {
+        free(bytes);
+        return rome99_fail(e, path, "is empty: did what should write it fail?");
+    }
     zip = size >= 2 && memcmp(bytes, "PK", 2) == 0;
     safetensors = size > 8 && bytes[8] == '{';
     free(bytes);

@@ -29,10 +29,13 @@ int rome99_cmd_compare(int argc, char **argv) {
     rome99_command command = {
         "compare GOLDEN CANDIDATE",
         "Compares a golden case (golden/FORMAT.md) with what another implementation\n"
-        "computed: the same text format, safetensors, or an uncompressed .npz. Tells how\n"
-        "near each tensor comes - exact: every bit; f64, f32: within the tolerances of\n"
-        "the case -, where the two part, and which known mistake that looks like. Exit 0\n"
-        "if every tensor reaches its class, 1 if not.\n",
+        "computed: the same text format, safetensors, or an uncompressed .npz. Tells for\n"
+        "each tensor the class it wants and the class it reaches (exact: every bit; f64,\n"
+        "f32: within the tolerances of the case; apart: neither), its error in the 2-norm,\n"
+        "its worst number's error and place (row,column from 0), got and expected; then\n"
+        "where the two part, and which known mistake that looks like. losses, steps and\n"
+        "gradients go row by row: look at the first row that differs in any of them.\n"
+        "Exit 0 if every tensor reaches its class, 1 if not.\n",
         NULL,
         NULL,
         2,

@@ -239,15 +239,53 @@ static void flush(rome99_text *out, rome99_text *s) {
 
 /* ------------------------------------------------------------------ where the two part */
 
+/* How many rows at the start of two tensors are within a tolerance of the norm: (rows, cols) of both. */
+static size_t rows_alike(const outcome *o, size_t rows, double tol) {
+    const size_t cols = o->t->cols;
+    rome99_golden_tensor a = *o->t, b = *o->got;
+    size_t r;
+    a.rows = b.rows = 1;
+    for (r = 0; r < rows; r++) {
+        a.data = (char *)o->t->data + 8 * r * cols;
+        b.data = (char *)o->got->data + 8 * r * cols;
+        if (!(rome99_golden_compare(&a, &b).error <= tol)) break;
+    }
+    return r;
+}
+
+/* In a table of rows, where they part; errors of a row are measured over that row. */
+static void describe_rows(rome99_text *s, const outcome *o) {
+    const size_t common = o->got->rows < o->t->rows ? o->got->rows : o->t->rows;
+    size_t alike;
+    if (o->t->cols == 1 || common < 2) return;
+    alike = rows_alike(o, common, o->wanted == ROME99_IN_F32 ? o->t->tol32 : 8.0 * o->t->tol64);
+    if (alike == common)
+        rome99_text_printf(s, "the first %zu rows agree; ", common);
+    else if (alike > 1)
+        rome99_text_printf(s, "rows 0 to %zu agree, row %zu does not; ", alike - 1, alike);
+    else if (alike == 1)
+        rome99_text_puts(s, "row 0 agrees, row 1 does not; ");
+    else
+        rome99_text_puts(s, "row 0 is the first apart; ");
+}
+
 /* What is wrong with a tensor. */
 static void describe(rome99_text *s, const outcome *o) {
     if (o->state == MISSING) rome99_text_puts(s, "it is missing. ");
     if (o->state == NO_NUMBERS) rome99_text_puts(s, "its elements are of a type that cannot be read. ");
-    if (o->state == OTHER_SHAPE)
-        rome99_text_printf(s, "it is %zux%zu, not %zux%zu. ", o->got->rows, o->got->cols, o->t->rows,
-                           o->t->cols);
+    if (o->state == OTHER_SHAPE) {
+        if (o->got->cols == o->t->cols) describe_rows(s, o);
+        rome99_text_printf(
+            s, "it is %zux%zu, not %zux%zu%s. ", o->got->rows, o->got->cols, o->t->rows, o->t->cols,
+            o->t->cols == 1 && o->got->rows == 1 && o->got->cols == o->t->rows ? " (a vector is n x 1)" : "");
+    }
+    if (o->state == COMPARED) describe_rows(s, o);
+    if (o->state == COMPARED && !o->t->integer && o->wanted != ROME99_EXACT)
+        rome99_text_printf(s, "the error is %.1e, allowed are %.1e; ", o->d.error,
+                           o->wanted == ROME99_IN_F64 ? o->t->tol64 : o->t->tol32);
     if (o->state == COMPARED || o->state == HAS_NAN)
-        rome99_text_printf(s, "at %zu,%zu it is %.17g, not %.17g. ", o->d.row, o->d.col, o->d.got,
+        rome99_text_printf(s, "%sat %zu,%zu it is %.17g, not %.17g. ",
+                           o->t->rows * o->t->cols > 1 ? "worst " : "", o->d.row, o->d.col, o->d.got,
                            o->d.expected);
 }
 
@@ -297,8 +335,8 @@ static void put_where(rome99_text *out, const comparison *c) {
     size_t right = 0, missing = 0;
     for (o = c->of; o < end; o++) {
         if (!input && o->differs && o->t->role == ROME99_INPUT) input = o;
-        right += o < first && o->t->role == ROME99_EXPECTED && o->state == COMPARED;
-        missing += o < first && o->state == MISSING;
+        right += first && o < first && o->t->role == ROME99_EXPECTED && o->state == COMPARED;
+        missing += first && o < first && o->state == MISSING;
     }
     if (!input && !first) return;
     rome99_text_puts(out, "\nWHERE THE TWO PART\n");
@@ -347,7 +385,8 @@ static int put_verdict(rome99_text *out, const comparison *c) {
     } else if (c->inputs_differing > 0) {
         rome99_text_printf(out, "differs: inputs, but 0 of %zu tensors\n", c->expected);
     } else {
-        rome99_text_printf(out, "same: %zu tensors, class %s\n", c->expected, class_names[reached]);
+        rome99_text_printf(out, "same: %zu tensor%s, class %s\n", c->expected, c->expected == 1 ? "" : "s",
+                           class_names[reached]);
         return 0;
     }
     return 1;

@@ -223,6 +223,10 @@ static void wrong_delta(rome99_golden *c, const rome99_pair *right, const rome99
         {ROME99_NO_BIAS_CORRECTION, "losses", "no_bias_correction", "Adam without bias correction"},
         {ROME99_NOT_CLAMPED, "losses", "not_clamped",
          "delta is not cut to clamp_norm_factor |m_u| after each step"},
+        {ROME99_KL_AT_LAST, "losses", "kl_at_last_token",
+         "KL taken at the KL prompt's last token: (E5) takes it at the lookup position"},
+        {ROME99_DELTA_AT_LAST, "losses", "delta_at_last_token",
+         "delta added at each prompt's last token: it is added at the lookup position"},
         {ROME99_ONE_STEP_MORE, "delta", "one_step_more",
          "delta stepped once too often: n iterations are n forwards, n - 1 steps"},
     };

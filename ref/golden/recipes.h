@@ -51,6 +51,8 @@ typedef enum {
     ROME99_NO_BIAS_CORRECTION,   /* in Adam */
     ROME99_NOT_CLAMPED,
     ROME99_ONE_STEP_MORE, /* after the last forward */
+    ROME99_KL_AT_LAST,    /* at the KL prompt's last token, not its lookup position */
+    ROME99_DELTA_AT_LAST, /* added at each prompt's last token, not its lookup position */
     ROME99_MISTAKES
 } rome99_mistake;
 

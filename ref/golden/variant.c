@@ -15,10 +15,17 @@ typedef struct {
     rome99_run run;
     rome99_range all;
     double *dlogits, *logp_0; /* (n, V), (V) */
+    size_t kl_row;
 } work;
 
 static size_t row_of(const work *w, size_t text, size_t position) {
     return w->batch.row[text * w->batch.longest + position];
+}
+
+/* The row of text j where delta is added. */
+static size_t edited_row(const work *w, size_t j) {
+    size_t behind = w->q->length[j] - (j < w->q->N ? w->q->n_target - 1 : 0); /* the prompt */
+    return row_of(w, j, w->mistake == ROME99_DELTA_AT_LAST ? behind - 1 : w->q->lookup[j]);
 }
 
 static void forward(work *w, const double *delta) {
@@ -28,7 +35,7 @@ static void forward(work *w, const double *delta) {
         rome99_layer_forward(&w->run, w->model, l, w->all, w->all);
         rome99_layer_leave(&w->run, l, w->all);
         for (j = 0; l == w->h->layer && j <= w->q->N; j++) {
-            size_t row = row_of(w, j, w->q->lookup[j]);
+            size_t row = edited_row(w, j);
             rome99_layer_leave_with(&w->run, l, delta, (rome99_range){row, row + 1});
         }
     }
@@ -56,7 +63,7 @@ static void losses(work *w, double loss[4], const rome99_pair *pair, double *gra
     size_t N = w->q->N, n = w->q->n_target, V = w->model->shape.V, D = pair->D, j, t, i;
     double per_text = w->mistake == ROME99_NLL_SUMMED ? 1.0 : (double)n, m = rome99_norm(pair->m_u, D), norm;
     double factor = w->mistake == ROME99_KL_FACTOR_MISSING ? 1.0 : w->h->kl_factor;
-    size_t row = row_of(w, N, w->q->lookup[N]);
+    size_t row = w->kl_row;
     memset(w->dlogits, 0, w->batch.n * V * sizeof *w->dlogits);
     for (loss[1] = 0.0, j = 0; j < N; j++)
         for (t = 0; t < n; t++) {
@@ -84,7 +91,7 @@ static void backward(work *w, double *grad, size_t D) {
     for (l = w->model->shape.L; l-- > w->h->layer + 1;)
         rome99_layer_backward(&w->run, w->model, NULL, l, w->all, w->all);
     for (j = 0; j <= w->q->N; j++)
-        for (i = 0; i < D; i++) grad[i] += w->run.dx[row_of(w, j, w->q->lookup[j]) * D + i];
+        for (i = 0; i < D; i++) grad[i] += w->run.dx[edited_row(w, j) * D + i];
 }
 
 void rome99_delta_variant(rome99_golden *c, rome99_pair *pair, const rome99_gpt2 *model,
@@ -95,6 +102,7 @@ void rome99_delta_variant(rome99_golden *c, rome99_pair *pair, const rome99_gpt2
     work w = {.c = c, .model = model, .h = h, .q = q, .mistake = mistake};
     rome99_golden_run(&w.run, &w.batch, c, &model->shape, q->ids, q->length, q->N + 1);
     w.all.hi = w.batch.n;
+    w.kl_row = mistake == ROME99_KL_AT_LAST ? row_of(&w, q->N, q->length[q->N] - 1) : edited_row(&w, q->N);
     w.dlogits = rome99_golden_doubles(c, w.batch.n * V);
     w.logp_0 = rome99_golden_doubles(c, V);
     memset(pair->delta, 0, D * sizeof *pair->delta);
@@ -102,7 +110,7 @@ void rome99_delta_variant(rome99_golden *c, rome99_pair *pair, const rome99_gpt2
         double *grad = pair->gradients + it * D, *loss = pair->losses + 4 * it;
         int last;
         forward(&w, pair->delta);
-        if (it == 0) rome99_log_softmax(w.logp_0, w.run.logits + row_of(&w, q->N, q->lookup[q->N]) * V, V);
+        if (it == 0) rome99_log_softmax(w.logp_0, w.run.logits + w.kl_row * V, V);
         losses(&w, loss, pair, grad);
         memcpy(pair->steps + it * D, pair->delta, D * sizeof *pair->delta);
         last = loss[0] < 0.05 || it + 1 == h->v_num_grad_steps;

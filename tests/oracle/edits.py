@@ -17,7 +17,8 @@ from rome import norm
 
 LONG = np.longdouble
 IN_OPTIMISER = {"kl_reversed", "weight_decay_squared", "nll_summed", "kl_factor_missing",
-                "weights_constant", "one_step_more", "no_bias_correction", "not_clamped"}
+                "weights_constant", "one_step_more", "no_bias_correction", "not_clamped",
+                "kl_at_last_token", "delta_at_last_token"}
 FORWARD = {"keys", "k_u", "k_bar", "m_u", "m_bar", "logits"}
 CORPUS = {"rms_measured", "stream_ppl_before", "stream_ppl_after", "sentence_ppl_before",
           "sentence_ppl_after"}
@@ -122,7 +123,14 @@ class Value(rome.Value):
             return self.hparams["v_weight_decay"] * (delta * delta).sum(-1) / norm(self.m_u) ** 2
         return super().decay(delta)
 
+    def kl_position(self):
+        ids, lookup = self.kl_prompt
+        return len(ids) - 1 if self.mistake == "kl_at_last_token" else lookup
+
     def optimise(self):
+        if self.mistake == "delta_at_last_token":        # keys and m_u are those of the lookup
+            self.prompts = [(ids, len(ids) - 1) for ids, _ in self.prompts]
+            self.kl_prompt = self.kl_prompt[0], len(self.kl_prompt[0]) - 1
         super().optimise()
         if self.mistake == "one_step_more":
             self.delta = self.adam.step(self.delta, self.gradient(self.delta))

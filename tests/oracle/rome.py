@@ -108,8 +108,8 @@ class Value:
             ids = prompt + self.target[:-1]
             self.rows.append(self.row(ids, lookup, len(prompt) - 1))
         ids, lookup = self.kl_prompt
-        self.kl_row = self.row(ids[:lookup + 1], lookup, lookup)
-        self.log_p0 = log_softmax(self.model.run(ids)[lookup])
+        self.kl_row = self.row(ids, lookup, self.kl_position())
+        self.log_p0 = log_softmax(self.model.run(ids)[self.kl_position()])
         zero = np.zeros((1, self.model.D), np.result_type(self.W, np.complex64))
         self.log_p0_suffix = log_softmax(self.suffix_logits(self.kl_row, zero, 1)[0, 0]).real
 
@@ -155,9 +155,12 @@ class Value:
             logits = self.model.run(ids, self.layer, (lookup, delta))[0]
             nll += self.row_nll(logits[lookup + first:lookup + first + n]) / len(self.rows)
         ids, lookup = self.kl_prompt
-        kl = self.kl(self.model.run(ids, self.layer, (lookup, delta))[0][lookup])
+        kl = self.kl(self.model.run(ids, self.layer, (lookup, delta))[0][self.kl_position()])
         wd = self.decay(delta)
         return np.array([nll + kl + wd, nll, kl, wd])
+
+    def kl_position(self):
+        return self.kl_prompt[1]
 
     def decay(self, delta):
         length = np.sqrt((delta * delta).sum(-1))
