@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static double *filled(rome99_golden *c, const char *name, size_t rows, size_t cols, uint64_t seed) {
-    double *x = rome99_golden_input(c, name, rows, cols);
-    rome99_golden_fill(x, rows * cols, seed);
-    return x;
-}
-
 static double magnitude(double x) { return x < 0.0 ? -x : x; }
 
 /* ------------------------------------------------------------------------- passes */
@@ -39,6 +33,21 @@ void rome99_golden_run(rome99_run *run, rome99_batch *batch, rome99_golden *c, c
     rome99_run_layout(run, shape, batch, plan, rome99_golden_scratch(c, bytes));
 }
 
+void rome99_golden_logits(rome99_golden *c, const char *name, const rome99_gpt2 *model, const int32_t *ids,
+                          size_t T, size_t rows) {
+    size_t V = model->shape.V, mark;
+    double *logits = rome99_golden_expected(c, name, rows, V);
+    rome99_range last = {T - rows, T};
+    rome99_batch batch;
+    rome99_run run;
+    mark = c->arena.used;
+    rome99_golden_run(&run, &batch, c, &model->shape, ids, &T, 1);
+    rome99_forward(&run, model, last);
+    rome99_head_forward(&run, model, last);
+    memcpy(logits, run.logits, rows * V * sizeof *logits);
+    c->arena.used = mark;
+}
+
 /* One layer (or none) of zeros for one text of T tokens. */
 static double **layer(rome99_gpt2 *model, rome99_run *run, rome99_golden *c, size_t T, size_t D, size_t F,
                       size_t L, size_t H) {
@@ -59,8 +68,8 @@ static void identity(double *a, size_t n) {
 
 static void layer_norm(rome99_golden *c, int variant) {
     enum { R = 6, D = 8 };
-    double *x = filled(c, "x", R, D, 61), *gain = filled(c, "gain", D, 1, 62),
-           *bias = filled(c, "bias", D, 1, 63);
+    double *x = rome99_golden_filled(c, "x", R, D, 61), *gain = rome99_golden_filled(c, "gain", D, 1, 62),
+           *bias = rome99_golden_filled(c, "bias", D, 1, 63);
     double *dy, **p, *grad[ROME99_GLOBALS], *wrong[3];
     rome99_range rows = {0, R};
     rome99_gpt2 model;
@@ -75,7 +84,7 @@ static void layer_norm(rome99_golden *c, int variant) {
         x[5 * D + i] = i % 2 ? 1.0 : -1.0;
     }
     rome99_golden_input_number(c, "eps", 1e-5);
-    dy = filled(c, "dy", R, D, 64);
+    dy = rome99_golden_filled(c, "dy", R, D, 64);
     rome99_golden_inputs_done(c);
     c->roundings = 4 * D + 12;
     p = layer(&model, &run, c, R, D, 1, 0, 1);
@@ -133,7 +142,8 @@ static void gelu_new(rome99_golden *c, int variant) {
     enum { N = 24 };
     static const double at[N] = {-10, -6,   -4,   -3,   -2,  -1.5, -1, -0.75, -0.5, -0.25, -0.01, -1e-5,
                                  0,   1e-5, 0.01, 0.25, 0.5, 0.75, 1,  1.5,   2,    3,     4,     10};
-    double *x = rome99_golden_input(c, "x", N, 1), *dy = filled(c, "dy", N, 1, 65), **p, *wrong[2];
+    double *x = rome99_golden_input(c, "x", N, 1), *dy = rome99_golden_filled(c, "dy", N, 1, 65), **p,
+           *wrong[2];
     rome99_range row = {0, 1};
     rome99_gpt2 model;
     rome99_run run;
@@ -163,7 +173,8 @@ static void gelu_new(rome99_golden *c, int variant) {
 
 static void softmax(rome99_golden *c, int variant) {
     enum { R = 4, N = 6 };
-    double *x = filled(c, "x", R, N, 66), *dy = filled(c, "dy", R, N, 67), *y, *dx, *wrong, **p;
+    double *x = rome99_golden_filled(c, "x", R, N, 66), *dy = rome99_golden_filled(c, "dy", R, N, 67), *y,
+           *dx, *wrong, **p;
     rome99_range none = {0, 0}, all = {0, N}, last = {N - 1, N};
     rome99_gpt2 model;
     rome99_run run;
@@ -230,10 +241,10 @@ static void attention(rome99_golden *c, int variant) {
     rome99_run run;
     size_t t, i, h;
     (void)variant;
-    in[0] = filled(c, "q", A_T, A_D, 68);
-    in[1] = filled(c, "k", A_T, A_D, 69);
-    in[2] = filled(c, "v", A_T, A_D, 70);
-    dy = filled(c, "dy", A_T, A_D, 71);
+    in[0] = rome99_golden_filled(c, "q", A_T, A_D, 68);
+    in[1] = rome99_golden_filled(c, "k", A_T, A_D, 69);
+    in[2] = rome99_golden_filled(c, "v", A_T, A_D, 70);
+    dy = rome99_golden_filled(c, "dy", A_T, A_D, 71);
     rome99_golden_inputs_done(c);
     c->roundings = 3 * A_T + 2 * A_D + 10;
     p = layer(&model, &run, c, A_T, A_D, 1, 1, A_H);
@@ -272,14 +283,15 @@ static void attention(rome99_golden *c, int variant) {
 
 static void linear(rome99_golden *c, int variant) {
     enum { R = 4, D = 5 };
-    double *x = filled(c, "x", R, D, 72), *W = filled(c, "W", D, D, 73), *b = filled(c, "b", D, 1, 74), *dy;
+    double *x = rome99_golden_filled(c, "x", R, D, 72), *W = rome99_golden_filled(c, "W", D, D, 73),
+           *b = rome99_golden_filled(c, "b", D, 1, 74), *dy;
     double **p, **grad, *no_bias, *transposed;
     size_t proj = ROME99_LAYER(0, ROME99_PROJ_W), i, j, r;
     rome99_range rows = {0, R};
     rome99_gpt2 model, unused;
     rome99_run run;
     (void)variant;
-    dy = filled(c, "dy", R, D, 75);
+    dy = rome99_golden_filled(c, "dy", R, D, 75);
     rome99_golden_inputs_done(c);
     c->roundings = D + 3;
     p = layer(&model, &run, c, R, D, D, 1, 1);

@@ -59,6 +59,18 @@ int64_t *rome99_golden_integers(rome99_golden *c, rome99_role role, const char *
     return t->data;
 }
 
+void rome99_golden_sizes(rome99_golden *c, const char *name, const size_t *x, size_t n) {
+    int64_t *to = rome99_golden_integers(c, ROME99_INPUT, name, n, 1);
+    size_t i;
+    for (i = 0; i < n; i++) to[i] = (int64_t)x[i];
+}
+
+void rome99_golden_ids(rome99_golden *c, rome99_role role, const char *name, const int32_t *x, size_t n) {
+    int64_t *to = rome99_golden_integers(c, role, name, n, 1);
+    size_t i;
+    for (i = 0; i < n; i++) to[i] = x[i];
+}
+
 double *rome99_golden_wrong(rome99_golden *c, const char *name, const char *mistake, const char *sentence,
                             size_t rows, size_t cols) {
     size_t length = strlen(name);

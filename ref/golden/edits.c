@@ -157,36 +157,8 @@ static void corpus(double *C, rome99_golden *c, const rome99_gpt2 *model, size_t
     c->arena.used = mark;
 }
 
-static void integers(rome99_golden *c, const char *name, const size_t *x, size_t n) {
-    int64_t *to = rome99_golden_integers(c, ROME99_INPUT, name, n, 1);
-    size_t i;
-    for (i = 0; i < n; i++) to[i] = (int64_t)x[i];
-}
-
-static void token_input(rome99_golden *c, const char *name, const int32_t *x, size_t n) {
-    int64_t *to = rome99_golden_integers(c, ROME99_INPUT, name, n, 1);
-    size_t i;
-    for (i = 0; i < n; i++) to[i] = x[i];
-}
-
 static void text(rome99_golden *c, const char *name, const char *value) {
     rome99_golden_text_add(c, name, value, strlen(value));
-}
-
-/* Logits (rows, V) of the last positions of the bare prompt. */
-static void expect_logits(rome99_golden *c, const char *name, const rome99_gpt2 *model, const tokens *t,
-                          size_t rows) {
-    size_t V = model->shape.V, mark;
-    double *logits = rome99_golden_expected(c, name, rows, V);
-    rome99_range last = {t->T - rows, t->T};
-    rome99_batch batch;
-    rome99_run run;
-    mark = c->arena.used;
-    rome99_golden_run(&run, &batch, c, &model->shape, t->ids, &t->T, 1);
-    rome99_forward(&run, model, last);
-    rome99_head_forward(&run, model, last);
-    memcpy(logits, run.logits, rows * V * sizeof *logits);
-    c->arena.used = mark;
 }
 
 static void pair_of(rome99_pair *pair, rome99_golden *c, const rome99_hparams *h) {
@@ -292,13 +264,13 @@ static void edit(rome99_golden *c, int which) {
     text(c, "target_new", a->target_new);
     text(c, "templates", templates_json);
     text(c, "fact_token", flags & FACT_LAST ? "last" : "subject_last");
-    token_input(c, "ids", t.ids,
-                t.length[0] + t.length[1] + t.length[2] + t.length[3] + t.length[4] + t.length[5]);
-    integers(c, "length", t.length, N + 1);
-    integers(c, "lookup", t.lookup, N + 1);
-    token_input(c, "target", t.target, t.q.n_target);
-    integers(c, "layer", &h.layer, 1);
-    integers(c, "v_num_grad_steps", &h.v_num_grad_steps, 1);
+    rome99_golden_ids(c, ROME99_INPUT, "ids", t.ids,
+                      t.length[0] + t.length[1] + t.length[2] + t.length[3] + t.length[4] + t.length[5]);
+    rome99_golden_sizes(c, "length", t.length, N + 1);
+    rome99_golden_sizes(c, "lookup", t.lookup, N + 1);
+    rome99_golden_ids(c, ROME99_INPUT, "target", t.target, t.q.n_target);
+    rome99_golden_sizes(c, "layer", &h.layer, 1);
+    rome99_golden_sizes(c, "v_num_grad_steps", &h.v_num_grad_steps, 1);
     rome99_golden_input_number(c, "v_lr", h.v_lr);
     rome99_golden_input_number(c, "v_weight_decay", h.v_weight_decay);
     rome99_golden_input_number(c, "kl_factor", h.kl_factor);
@@ -324,7 +296,7 @@ static void edit(rome99_golden *c, int which) {
     rome99_golden_expected_copy(c, "k_bar", pair.k_bar, F, 1);
     rome99_golden_expected_copy(c, "m_u", pair.m_u, D, 1);
     rome99_golden_expected_copy(c, "m_bar", pair.m_bar, D, 1);
-    expect_logits(c, "logits", &model, &t, t.T);
+    rome99_golden_logits(c, "logits", &model, t.ids, t.T, t.T);
     c->roundings *= 3 * pair.forwards - 2; /* a backward pass counts for two */
     if (flags & ALL_MISTAKES) wrong_delta(c, &pair, &model, &h, &t.q);
     rome99_golden_expected_copy(c, "losses", pair.losses, pair.forwards, 4);
@@ -345,7 +317,7 @@ static void edit(rome99_golden *c, int which) {
     W1 = rome99_golden_doubles(c, F * D);
     rome99_apply(W1, model.w[ROME99_LAYER(h.layer, ROME99_PROJ_W)], &update, F, D);
     model.w[ROME99_LAYER(h.layer, ROME99_PROJ_W)] = (rome99_weight){W1, ROME99_F64};
-    expect_logits(c, "logits_after", &model, &t, 1);
+    rome99_golden_logits(c, "logits_after", &model, t.ids, t.T, 1);
 }
 
 /* ---------------------------------------------------------------------- all of them */

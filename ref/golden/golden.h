@@ -76,6 +76,9 @@ double *rome99_golden_expected(rome99_golden *c, const char *name, size_t rows, 
 double *rome99_golden_exact(rome99_golden *c, const char *name, size_t rows, size_t cols);
 int64_t *rome99_golden_integers(rome99_golden *c, rome99_role role, const char *name, size_t rows,
                                 size_t cols);
+/* Integer inputs, or (of ids) any role. */
+void rome99_golden_sizes(rome99_golden *c, const char *name, const size_t *x, size_t n);
+void rome99_golden_ids(rome99_golden *c, rome99_role role, const char *name, const int32_t *x, size_t n);
 /* The value that a known mistake gives for the expected tensor `name`, as name!mistake, in its shape (declared
  * before or after). The sentence says what the mistake is, to whoever made it. */
 double *rome99_golden_wrong(rome99_golden *c, const char *name, const char *mistake, const char *sentence,

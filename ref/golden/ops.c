@@ -3,15 +3,11 @@
 
 #include <string.h>
 
-void rome99_golden_fill(double *x, size_t n, uint64_t seed) {
+double *rome99_golden_filled(rome99_golden *c, const char *name, size_t rows, size_t cols, uint64_t seed) {
+    double *x = rome99_golden_input(c, name, rows, cols);
     rome99_rng rng = {seed};
     size_t i;
-    for (i = 0; i < n; i++) x[i] = ((double)rome99_rng_below(&rng, 2048) - 1024.0) / 512.0;
-}
-
-static double *filled(rome99_golden *c, const char *name, size_t rows, size_t cols, uint64_t seed) {
-    double *x = rome99_golden_input(c, name, rows, cols);
-    rome99_golden_fill(x, rows * cols, seed);
+    for (i = 0; i < rows * cols; i++) x[i] = ((double)rome99_rng_below(&rng, 2048) - 1024.0) / 512.0;
     return x;
 }
 
@@ -73,7 +69,7 @@ static void elementary(rome99_golden *c, int function) {
 
 static void cross_entropy(rome99_golden *c, int variant) {
     enum { R = 3, V = 7 };
-    double *z = filled(c, "logits", R, V, 41), *logp, *nll, *d;
+    double *z = rome99_golden_filled(c, "logits", R, V, 41), *logp, *nll, *d;
     int64_t *target = rome99_golden_integers(c, ROME99_INPUT, "target", R, 1);
     size_t r, i;
     (void)variant;
@@ -96,7 +92,7 @@ static void cross_entropy(rome99_golden *c, int variant) {
 
 static void nll(rome99_golden *c, int variant) {
     enum { N = 3, TARGETS = 2, V = 7 };
-    double *z = filled(c, "logits", N * TARGETS, V, 42), *d, sum = 0.0;
+    double *z = rome99_golden_filled(c, "logits", N * TARGETS, V, 42), *d, sum = 0.0;
     int64_t *target = rome99_golden_integers(c, ROME99_INPUT, "target", TARGETS, 1);
     size_t r;
     (void)variant;
@@ -117,7 +113,8 @@ static void nll(rome99_golden *c, int variant) {
 
 static void kl(rome99_golden *c, int variant) {
     enum { V = 7 };
-    double *z = filled(c, "logits", V, 1, 43), *z_0 = filled(c, "logits_0", V, 1, 44), p[V], p_0[V], back;
+    double *z = rome99_golden_filled(c, "logits", V, 1, 43),
+           *z_0 = rome99_golden_filled(c, "logits_0", V, 1, 44), p[V], p_0[V], back;
     double *wrong, factor, value;
     size_t i;
     (void)variant;
@@ -144,8 +141,8 @@ static void kl(rome99_golden *c, int variant) {
 
 static void weight_decay(rome99_golden *c, int variant) {
     enum { D = 4 };
-    double *delta = filled(c, "delta", D, 1, 45), *m_u = filled(c, "m_u", D, 1, 46), d[D] = {0}, value,
-           weight;
+    double *delta = rome99_golden_filled(c, "delta", D, 1, 45),
+           *m_u = rome99_golden_filled(c, "m_u", D, 1, 46), d[D] = {0}, value, weight;
     double norm, m, *wrong;
     size_t i;
     (void)variant;
@@ -205,8 +202,8 @@ static void adam(rome99_golden *c, int variant) {
                  {"no_bias_correction", "Adam without bias correction"},
                  {"eps_inside_root", "Adam's epsilon under the square root: it is added after it"},
                  {"not_clamped", "delta is not cut to clamp_norm_factor |m_u| after each step"}};
-    double *g = filled(c, "gradients", ADAM_N, ADAM_D, 47), *m_u = filled(c, "m_u", ADAM_D, 1, 48), lr,
-           factor;
+    double *g = rome99_golden_filled(c, "gradients", ADAM_N, ADAM_D, 47),
+           *m_u = rome99_golden_filled(c, "m_u", ADAM_D, 1, 48), lr, factor;
     double *steps, last[ADAM_D];
     size_t i;
     int how;
@@ -233,7 +230,7 @@ static void adam(rome99_golden *c, int variant) {
 
 static void second_moment(rome99_golden *c, int variant) {
     enum { N = 12, F = 4 };
-    double *keys = filled(c, "keys", N, F, 49), mean[F] = {0}, *pack, *C, *centred, *sum, *rest;
+    double *keys = rome99_golden_filled(c, "keys", N, F, 49), mean[F] = {0}, *pack, *C, *centred, *sum, *rest;
     size_t i, j, n;
     (void)variant;
     for (i = 0; i < N; i++) keys[i * F] += 1.0; /* a mean that is not 0 */
@@ -260,7 +257,8 @@ enum { WELL, ILL };
 
 static void cholesky(rome99_golden *c, int variant) {
     size_t n = 6, i, j, k;
-    double *A = rome99_golden_input(c, "A", n, n), *b = filled(c, "b", n, 1, 50), *L, *pack, *x, *half;
+    double *A = rome99_golden_input(c, "A", n, n), *b = rome99_golden_filled(c, "b", n, 1, 50), *L, *pack, *x,
+           *half;
     double *other = NULL;
     for (i = 0; i < n; i++)
         for (j = 0; j < n; j++) /* 3 on the diagonal and smaller off it; or Hilbert's matrix */
@@ -298,14 +296,15 @@ static void cholesky(rome99_golden *c, int variant) {
 
 static void update(rome99_golden *c, int method) {
     enum { F = 5, D = 3 };
-    double *k_u = filled(c, "k_u", F, 1, 51), *k_bar = filled(c, "k_bar", F, 1, 52), *m_u, *m_bar, *delta, *C;
+    double *k_u = rome99_golden_filled(c, "k_u", F, 1, 51),
+           *k_bar = rome99_golden_filled(c, "k_bar", F, 1, 52), *m_u, *m_bar, *delta, *C;
     double v_star[D], *L, *pack;
     rome99_pair pair = {.N = 4, .F = F, .D = D};
     rome99_update result;
     size_t i, j;
-    m_u = filled(c, "m_u", D, 1, 53);
-    m_bar = filled(c, "m_bar", D, 1, 54);
-    delta = filled(c, "delta", D, 1, 55);
+    m_u = rome99_golden_filled(c, "m_u", D, 1, 53);
+    m_bar = rome99_golden_filled(c, "m_bar", D, 1, 54);
+    delta = rome99_golden_filled(c, "delta", D, 1, 55);
     C = rome99_golden_input(c, "C", F, F);
     for (i = 0; i < F; i++)
         for (j = 0; j < F; j++)

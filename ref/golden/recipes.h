@@ -4,8 +4,8 @@
 
 #include "golden/golden.h"
 
-/* x (n): multiples of 1/512 in [-2, 2), from a seed. */
-void rome99_golden_fill(double *x, size_t n, uint64_t seed);
+/* An input (rows, cols) of multiples of 1/512 in [-2, 2), from a seed. */
+double *rome99_golden_filled(rome99_golden *c, const char *name, size_t rows, size_t cols, uint64_t seed);
 
 /* The formula model of golden/FORMAT.md, disturbed by the case's noise. Its weights stay with the case. */
 extern const rome99_shape rome99_formula_shape;
@@ -18,6 +18,10 @@ double **rome99_zero_model(rome99_gpt2 *model, rome99_golden *c, const rome99_sh
 /* Room for a pass over S texts that keeps every layer, with logits of all rows, and a backward pass. */
 void rome99_golden_run(rome99_run *run, rome99_batch *batch, rome99_golden *c, const rome99_shape *shape,
                        const int32_t *ids, const size_t *length, size_t S);
+
+/* Expects `name`: logits (rows, V) at the last positions of a prompt of T ids. */
+void rome99_golden_logits(rome99_golden *c, const char *name, const rome99_gpt2 *model, const int32_t *ids,
+                          size_t T, size_t rows);
 
 /* How many roundings follow one another in a forward pass over T positions. */
 size_t rome99_forward_roundings(const rome99_shape *shape, size_t T);

@@ -28,18 +28,6 @@ static const struct {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-static void size_input(rome99_golden *c, const char *name, const size_t *x, size_t n) {
-    int64_t *to = rome99_golden_integers(c, ROME99_INPUT, name, n, 1);
-    size_t i;
-    for (i = 0; i < n; i++) to[i] = (int64_t)x[i];
-}
-
-static void token_input(rome99_golden *c, const char *name, const int32_t *x, size_t n) {
-    int64_t *to = rome99_golden_integers(c, ROME99_INPUT, name, n, 1);
-    size_t i;
-    for (i = 0; i < n; i++) to[i] = x[i];
-}
-
 static void text(rome99_golden *c, const char *name, rome99_string s) {
     char *copy = rome99_golden_scratch(c, s.size + 1);
     memcpy(copy, s.bytes, s.size);
@@ -69,21 +57,6 @@ static int disturb(rome99_golden *c, rome99_setup *s, double **memory, rome99_er
     return rome99_cholesky(s->L, F, *memory + total) ? rome99_fail(e, NULL, "C is not positive definite") : 0;
 }
 
-/* Logits (rows, V) of the last positions of the bare prompt of T tokens. */
-static void expect_logits(rome99_golden *c, const char *name, const rome99_gpt2 *model,
-                          const rome99_tokens *tokens, size_t T, size_t rows) {
-    double *logits = rome99_golden_expected(c, name, rows, model->shape.V);
-    size_t mark = c->arena.used;
-    rome99_range last = {T - rows, T};
-    rome99_batch batch;
-    rome99_run run;
-    rome99_golden_run(&run, &batch, c, &model->shape, tokens->ids, &T, 1);
-    rome99_forward(&run, model, last);
-    rome99_head_forward(&run, model, last);
-    memcpy(logits, run.logits, rows * model->shape.V * sizeof *logits);
-    c->arena.used = mark;
-}
-
 static void wrong_means(rome99_golden *c, const rome99_gpt2 *model, size_t layer, const rome99_pair *p) {
     double *m_all = rome99_golden_doubles(c, p->N * p->D), *b = rome99_golden_doubles(c, p->D);
     double *pack = rome99_golden_doubles(c, ROME99_PACK);
@@ -107,7 +80,7 @@ static void expect_pair(rome99_golden *c, const rome99_edit *edit, const rome99_
     rome99_golden_expected_copy(c, "k_bar", p->k_bar, p->F, 1);
     rome99_golden_expected_copy(c, "m_u", p->m_u, p->D, 1);
     rome99_golden_expected_copy(c, "m_bar", p->m_bar, p->D, 1);
-    expect_logits(c, "logits", model, &edit->tokens, T, T);
+    rome99_golden_logits(c, "logits", model, edit->tokens.ids, T, T);
     c->roundings = per_forward * (3 * p->forwards - 2); /* a backward pass counts for two */
     rome99_golden_expected_copy(c, "losses", p->losses, p->forwards, 4);
     rome99_golden_expected_copy(c, "steps", p->steps, p->forwards, p->D);
@@ -133,7 +106,7 @@ static int expect_after(rome99_golden *c, rome99_edit *edit, rome99_setup *s, si
     rome99_golden_expected_number(c, "sentence_ppl_before", m->sentence_before.value);
     rome99_golden_expected_number(c, "sentence_ppl_after", m->sentence_after.value);
     model->w[index] = (rome99_weight){W1, ROME99_F64};
-    expect_logits(c, "logits_after", model, &edit->tokens, T, 1);
+    rome99_golden_logits(c, "logits_after", model, edit->tokens.ids, T, 1);
     return 0;
 }
 
@@ -175,10 +148,10 @@ static int make(rome99_golden *c, rome99_setup *s, const char *folder, int which
     if (!failed) {
         T = edit.tokens.length[0] - edit.tokens.request.n_target + 1;
         for (j = 0; j <= edit.pair.N; j++) tokens += edit.tokens.length[j];
-        token_input(c, "ids", edit.tokens.ids, tokens);
-        size_input(c, "length", edit.tokens.length, edit.pair.N + 1);
-        size_input(c, "lookup", edit.tokens.lookup, edit.pair.N + 1);
-        token_input(c, "target", edit.tokens.target, edit.tokens.request.n_target);
+        rome99_golden_ids(c, ROME99_INPUT, "ids", edit.tokens.ids, tokens);
+        rome99_golden_sizes(c, "length", edit.tokens.length, edit.pair.N + 1);
+        rome99_golden_sizes(c, "lookup", edit.tokens.lookup, edit.pair.N + 1);
+        rome99_golden_ids(c, ROME99_INPUT, "target", edit.tokens.target, edit.tokens.request.n_target);
         c->roundings = c->to_keys = rome99_forward_roundings(&s->checkpoint.model.shape,
                                                              edit.tokens.length[0] + 12);
         if (cases[which].what == AFTER) {

@@ -40,12 +40,6 @@ int rome99_formula_bpe(rome99_bpe **bpe, rome99_error *e) {
     return failed;
 }
 
-static void integers(rome99_golden *c, rome99_role role, const char *name, const int32_t *ids, size_t n) {
-    int64_t *to = rome99_golden_integers(c, role, name, n, 1);
-    size_t i;
-    for (i = 0; i < n; i++) to[i] = ids[i];
-}
-
 /* ---------------------------------------------------------------------------- tokenizer */
 
 static const struct {
@@ -85,7 +79,7 @@ static int tokenizer(rome99_golden *c, const char *models, int variant, rome99_e
         if (rome99_bpe_encode(&ids, NULL, &n, bpe, (const unsigned char *)texts[i].text,
                               strlen(texts[i].text), e))
             break;
-        integers(c, ROME99_EXPECTED, texts[i].name, ids, n);
+        rome99_golden_ids(c, ROME99_EXPECTED, texts[i].name, ids, n);
         free(ids);
     }
     rome99_bpe_free(bpe);
@@ -166,7 +160,7 @@ static int lookup(rome99_golden *c, const char *models, int variant, rome99_erro
         if (lookups[i].first >= 0)
             wrong(c, lookups[i].name, ".lookup!first_occurrence",
                   "the subject is searched for in the text: it is where it was put", lookups[i].first);
-        integers(c, ROME99_EXPECTED, joined(c, lookups[i].name, ".ids"), t.ids, t.length[0]);
+        rome99_golden_ids(c, ROME99_EXPECTED, joined(c, lookups[i].name, ".ids"), t.ids, t.length[0]);
         *rome99_golden_integers(c, ROME99_EXPECTED, joined(c, lookups[i].name, ".lookup"), 1,
                                 1) = (int64_t)t.lookup[0];
         rome99_tokens_free(&t);
