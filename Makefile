@@ -20,6 +20,8 @@ NATIVE_1 = -march=native -DROME99_BLOCK_H $(if $(findstring clang,$(shell $(CC) 
 ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) -DROME99_SHARE='"$(PREFIX)/share/rome99"'
 
 B = build
+# How the compiler is asked for a list of headers; empty for one that cannot (tcc).
+DEPENDENCIES = -MMD -MP
 # Two jobs at once.
 MAKEFLAGS += -j2
 CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
@@ -39,7 +41,7 @@ $(B)/settings: FORCE
 
 $(B)/%.o: %.c $(B)/settings
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(ALL_CFLAGS) $(DEPENDENCIES) -c $< -o $@
 
 $(B)/librome99core.a: $(CORE)
 	$(AR) rcs $@ $^
@@ -56,7 +58,7 @@ $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
 ALL_TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-CORE_TESTS = core edit fmath golden
+CORE_TESTS = core edit fmath golden memory
 QUICK_TESTS = $(filter-out checkpoints,$(ALL_TESTS))
 tests: $(ALL_TESTS:%=$(B)/test_%)
 
@@ -78,8 +80,12 @@ BOARD_CASES = $(filter-out %/tokenizer.txt %/lookup.txt,$(wildcard golden/ops/*.
     $(filter-out golden/edits/sink% golden/edits/plain%,$(wildcard golden/edits/*.txt))
 $(B)/golden_cases.h: $(B)/rome99 $(BOARD_CASES)
 	$(RUN) $(B)/rome99 golden export $(BOARD_CASES) --c-header $@
-$(B)/board: tests/board.c $(B)/golden_cases.h $(BOARD) $(B)/librome99core.a
-	$(CC) $(ALL_CFLAGS) -I$(B) $< $(BOARD) $(B)/librome99core.a $(LDFLAGS) $(LIBS) -o $@
+$(B)/board: $(patsubst %,tests/ports/%.c,board hosted none) tests/ports/board.h $(B)/golden_cases.h $(BOARD) \
+    $(B)/librome99core.a
+	$(CC) $(ALL_CFLAGS) -I$(B) $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+# Names, preprocessor, stack: what ports rely on.
+run_hygiene: $(B)/rome99 start_tests
+	@B=$(B) CC="$(CC)" tests/run hygiene sh tests/hygiene.sh
 # A second, minimal implementation in Perl, taken through the cases; skipped without perl.
 run_minimal: $(B)/rome99 start_tests
 	@B=$(B) tests/run minimal sh tests/minimal.sh $(RUN) $(B)/rome99
@@ -98,7 +104,7 @@ check-core: $(CORE_TESTS:%=run_%)
 check: QUICK = 1
 check: $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_golden_cli run_fmath_more
 	@B=$(B) tests/run --sum
-test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal
+test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal run_hygiene
 	@B=$(B) tests/run --sum
 
 # The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
@@ -110,6 +116,13 @@ golden: $(B)/rome99
 # The independent oracle (Python with numpy) certifies every golden tensor and plants every known mistake.
 certify: $(B)/rome99
 	@tests/oracle/run $(B)/rome99
+
+# Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
+# chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
+NAMES =
+STRICT =
+ports:
+	@STRICT=$(STRICT) sh tests/ports/run $(NAMES)
 
 # ---------------------------------------------------------------------------- the main job
 
@@ -137,6 +150,6 @@ clean:
 
 QUICK =
 
-.PHONY: all tests test check check-core start_tests demo golden certify tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_board run_fmath_more run_minimal \
+.PHONY: all tests test check check-core start_tests demo golden certify ports tiny_models install clean run_cli FORCE \
+    run_golden_all run_golden_cli run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

@@ -2,6 +2,7 @@
 #ifndef ROME99_TEST_H
 #define ROME99_TEST_H
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -26,6 +27,11 @@ static unsigned long test_passed, test_failed;
         double test_error = (error), test_bound = (bound);                                                   \
         CHECK(test_error <= test_bound, "%s: %.3g, must be <= %.3g", (what), test_error, test_bound);        \
     } while (0)
+
+/* The same bits; or, where double arithmetic is done in a wider type and results depend on what was stored
+ * between, nearly the same. A test program need not use it. */
+#define TEST_EXACT (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
+#define SAME(a, b) (TEST_EXACT ? (a) == (b) : fabs((a) - (b)) <= 1e-12 * (1.0 + fabs(a)))
 
 static int test_end(void) {
     printf("%lu passed, %lu failed\n", test_passed, test_failed);

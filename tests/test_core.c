@@ -128,7 +128,7 @@ static void test_cholesky(void) {
         for (i = 0; i < n; i++)
             for (j = 0; j <= i; j++) {
                 double sum = -A[i * n + j];
-                CHECK(L[i * n + j] == M[i * n + j], "Cholesky (%lu, %lu): not the plain loop's bits",
+                CHECK(SAME(L[i * n + j], M[i * n + j]), "Cholesky (%lu, %lu): not the plain loop's bits",
                       (unsigned long)i, (unsigned long)j);
                 for (k = 0; k <= j; k++) sum += L[i * n + k] * L[j * n + k];
                 residual += sum * sum;

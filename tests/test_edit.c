@@ -233,8 +233,9 @@ static void test_residuals(void) {
     CHECK(memcmp(x.update.residual, x.pair.delta, 8 * sizeof(double)) == 0, "k-rome: r is delta itself");
     rome99_find_update(&x.update, ROME99_C_ROME, &x.pair, x.L);
     for (i = 0; i < 8; i++)
-        CHECK(x.update.residual[i] == x.pair.v_star[i] - x.pair.m_bar[i], "c-rome: r = v* - m_bar");
-    for (i = 0; i < 8; i++) CHECK(x.pair.v_star[i] == x.pair.m_u[i] + x.pair.delta[i], "v* = m_u + delta");
+        CHECK(SAME(x.update.residual[i], x.pair.v_star[i] - x.pair.m_bar[i]), "c-rome: r = v* - m_bar");
+    for (i = 0; i < 8; i++)
+        CHECK(SAME(x.pair.v_star[i], x.pair.m_u[i] + x.pair.delta[i]), "v* = m_u + delta");
     free_example(&x);
 }
 

@@ -37,6 +37,38 @@ static void test_check(const char *folder, int all) {
     rome99_text_free(&out);
 }
 
+/* Files are the same bytes on every machine: a case that is read and written again; one as safetensors. */
+static void test_bytes(const char *folder) {
+    static const char *const names[] = {"ops/exp", "ops/lookup", "edits/pencil_rome", "edits/first_rome"};
+    static const char known[] = "d70e191a305100e6d66694aaeed4f0eb2d888565797ba63615525b969dc8492e";
+    const char *pencil = "golden/edits/pencil_rome.txt", *build = getenv("B");
+    char path[256], hex[65], to[256];
+    rome99_error e;
+    size_t i, size;
+    sprintf(to, "%.200s/tmp/test_golden.safetensors", build ? build : "build");
+    for (i = 0; i < 4; i++) {
+        rome99_text again = {0};
+        rome99_golden c;
+        unsigned char *bytes;
+        sprintf(path, "%.200s/%s.txt", folder, names[i]);
+        if (rome99_golden_read(&c, path, &e) || rome99_read_file(&bytes, &size, path, &e)) {
+            CHECK(0, "%s", e.text);
+            continue;
+        }
+        rome99_golden_write(&again, &c);
+        CHECK(again.size == size && memcmp(again.bytes, bytes, size) == 0, "%s: other bytes when written",
+              path);
+        rome99_text_free(&again);
+        rome99_golden_free(&c);
+        free(bytes);
+    }
+    if (rome99_golden_safetensors(to, &pencil, 1, &e) || rome99_sha256_file(hex, to, &e))
+        CHECK(0, "%s", e.text);
+    else
+        CHECK(strcmp(hex, known) == 0, "%s: SHA-256 %s", to, hex);
+    remove(to);
+}
+
 /* Whether the list of words holds this one. */
 static int holds(const char *list, const char *word) {
     size_t n = strlen(word);
@@ -329,6 +361,7 @@ int main(int argc, char **argv) {
         test_points();
         test_variant();
         test_sha256();
+        test_bytes(folder);
     }
     free(memory);
     free(more);

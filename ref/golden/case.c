@@ -126,9 +126,15 @@ void rome99_golden_disturb(rome99_golden *c, double *x, size_t n) {
 
 void rome99_golden_inputs_done(rome99_golden *c) {
     size_t i;
-    for (i = 0; i < c->tensors; i++)
-        if (c->tensor[i].role == ROME99_INPUT && !c->tensor[i].integer)
-            rome99_golden_disturb(c, c->tensor[i].data, c->tensor[i].rows * c->tensor[i].cols);
+    for (i = 0; i < c->tensors; i++) {
+        const rome99_golden_tensor *t = &c->tensor[i],
+                                   *fed = c->fed ? rome99_golden_find(c->fed, t->name) : NULL;
+        size_t n = t->rows * t->cols;
+        if (t->role != ROME99_INPUT || t->integer) continue;
+        if (fed && !fed->integer && fed->rows == t->rows && fed->cols == t->cols)
+            memcpy(t->data, fed->data, n * sizeof(double));
+        rome99_golden_disturb(c, t->data, n);
+    }
 }
 
 void rome99_golden_tolerances(rome99_golden *c, const double *A) {

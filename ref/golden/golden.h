@@ -20,6 +20,12 @@
 #include "core/arena.h"
 #include "core/rome99.h"
 
+#include <float.h>
+
+/* Whether double arithmetic is done in double. Where it is not (x87, 68881), bits differ, and class exact becomes
+ * f64. */
+#define ROME99_EXACT_DOUBLES (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
+
 /* ------------------------------------------------------------------------------ a case */
 
 /* The order in a file. */
@@ -46,7 +52,7 @@ typedef struct {
     size_t size;
 } rome99_golden_text;
 
-typedef struct {
+typedef struct rome99_golden {
     rome99_golden_note *note;
     rome99_golden_text *text;
     rome99_golden_tensor *tensor;
@@ -58,6 +64,7 @@ typedef struct {
     int brief;          /* a whole edit: without what the cases of (E3) alone have, denominator_raw */
     double noise;       /* inputs and weights are multiplied by 1 + noise * (a number in [-1, 1)) */
     rome99_rng rng;     /* that number's */
+    const struct rome99_golden *fed; /* NULL, or the case whose inputs take the place of its own */
 } rome99_golden;
 
 /* ------------------------------------------------------------------------- making a case */
@@ -100,7 +107,8 @@ void rome99_golden_not_float32(rome99_golden *c);
 void *rome99_golden_scratch(rome99_golden *c, size_t bytes);
 double *rome99_golden_doubles(rome99_golden *c, size_t n);
 
-/* Every recipe calls this between its inputs and what it computes from them: applies the noise. */
+/* Every recipe calls this between its inputs and what it computes from them: feeds it those of c->fed, applies
+ * the noise. */
 void rome99_golden_inputs_done(rome99_golden *c);
 /* x[i] *= 1 + noise * (a number in [-1, 1)); for weights that are no inputs. */
 void rome99_golden_disturb(rome99_golden *c, double *x, size_t n);

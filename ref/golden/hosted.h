@@ -19,9 +19,10 @@ extern const size_t rome99_golden_words_count, rome99_golden_trained_count;
 size_t rome99_golden_count(void);
 rome99_hosted_recipe rome99_golden_at(size_t i);
 
-/* Makes it in memory (ROME99_GOLDEN_BYTES), with the noise that is given. Returns 0, or -1 with *e set. */
+/* Makes it in memory (ROME99_GOLDEN_BYTES), with the noise that is given, and the inputs of `fed` if that is not
+ * NULL. Returns 0, or -1 with *e set. */
 int rome99_golden_make(rome99_golden *c, void *memory, size_t i, const char *models, double noise,
-                       uint64_t seed, rome99_error *e);
+                       uint64_t seed, const rome99_golden *fed, rome99_error *e);
 /* The same complete: with tolerances, and without wrong tensors that are hardly wrong. */
 int rome99_golden_complete(rome99_golden *c, void *memory, size_t i, const char *models, rome99_error *e);
 
@@ -32,7 +33,7 @@ typedef struct {
 } rome99_golden_tally;
 
 /* Makes a case again and compares it with folder/NAME.txt: inputs must be the same bits, wrong and expected
- * tensors too where FLT_EVAL_METHOD is 0, elsewhere of the class on their line. Adds to the tally, and to
+ * tensors too where ROME99_EXACT_DOUBLES; elsewhere it is fed the committed inputs, and the class is f64. Adds to the tally, and to
  * `out` a line for each tensor that is not so. Returns 0, or -1 with *e set where a file cannot be read. */
 int rome99_golden_check(rome99_golden_tally *tally, rome99_text *out, const char *folder, size_t i,
                         const char *models, rome99_error *e);

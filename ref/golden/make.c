@@ -6,11 +6,12 @@
 #include <string.h>
 
 int rome99_golden_make(rome99_golden *c, void *memory, size_t i, const char *models, double noise,
-                       uint64_t seed, rome99_error *e) {
+                       uint64_t seed, const rome99_golden *fed, rome99_error *e) {
     rome99_hosted_recipe r = rome99_golden_at(i);
     rome99_golden_begin(c, memory);
     c->noise = noise;
     c->rng.state = seed;
+    c->fed = fed;
     rome99_golden_note_add(c, "case", r.name);
     rome99_golden_note_add(c, "about", r.about);
     rome99_golden_note_add(c, "reference", "rome99 " ROME99_VERSION);
@@ -32,7 +33,7 @@ static int sensitivities(double *A, const rome99_golden *c, size_t i, const char
     size_t trial, t;
     int failed = memory ? 0 : rome99_fail(e, NULL, "out of memory");
     for (trial = 0; !failed && trial < trials; trial++) {
-        failed = rome99_golden_make(&again, memory, i, models, noise, trial + 1, e);
+        failed = rome99_golden_make(&again, memory, i, models, noise, trial + 1, NULL, e);
         if (!failed && again.tensors != c->tensors)
             failed = rome99_fail(e, c->note[0].value, "makes other tensors where its inputs are disturbed");
         for (t = 0; !failed && t < c->tensors; t++) {
@@ -102,7 +103,8 @@ static double round_up(double x) {
 int rome99_golden_complete(rome99_golden *c, void *memory, size_t i, const char *models, rome99_error *e) {
     double A[ROME99_GOLDEN_TENSORS] = {0};
     size_t k;
-    if (rome99_golden_make(c, memory, i, models, 0.0, 0, e) || sensitivities(A, c, i, models, e)) return -1;
+    if (rome99_golden_make(c, memory, i, models, 0.0, 0, NULL, e) || sensitivities(A, c, i, models, e))
+        return -1;
     for (k = 0; k < c->tensors; k++) A[k] = A[k] > 1.0 && A[k] < 1e300 ? round_up(A[k]) : 1.0;
     rome99_golden_tolerances(c, A);
     explain(c, A);

@@ -15,7 +15,8 @@ double *rome99_golden_filled(rome99_golden *c, const char *name, size_t rows, si
 
 enum { EXP, LOG, TANH };
 enum { PLAIN, NOT_FLOAT32, EDGE };
-#define INF (1e308 * 10.0)
+#define INF       (1e308 * 10.0)
+#define MINUS_INF (-1e308 * 10.0)
 
 /* Arguments in ranges whose results are of one size, since errors are measured over a tensor as a whole. */
 static const struct {
@@ -30,7 +31,7 @@ static const struct {
     {EXP, PLAIN, "x_low", "y_low", 5, {-20, -20.5, -21.25, -21.7, -22}},
     {EXP, NOT_FLOAT32, "x_large", "y_large", 5, {708.5, 709, 709.25, 709.5, 709.78}},
     {EXP, NOT_FLOAT32, "x_subnormal", "y_subnormal", 4, {-708.4, -708.5, -708.75, -709}},
-    {EXP, EDGE, "x_edge", "y_edge", 6, {0.0, -0.0, 709.79, -745.14, INF, -INF}},
+    {EXP, EDGE, "x_edge", "y_edge", 6, {0.0, -0.0, 709.79, -745.14, INF, MINUS_INF}},
     {LOG, PLAIN, "x", "y", 8, {0.1, 0.5, 0.7, 1.5, 2, 2.718281828459045, 4, 10}},
     {LOG, NOT_FLOAT32, "x_near_1", "y_near_1", 4, {1 + 1e-8, 1 + 2e-8, 1 - 1e-8, 1 - 2e-8}},
     {LOG, NOT_FLOAT32, "x_nearest_1", "y_nearest_1", 3, {1 + 0x1p-52, 1 + 0x1p-51, 1 - 0x1p-53}},
@@ -41,7 +42,7 @@ static const struct {
     {TANH, PLAIN, "x_small", "y_small", 4, {1e-4, -1e-4, 2e-4, -3e-4}},
     {TANH, NOT_FLOAT32, "x_tiny", "y_tiny", 3, {1e-300, -2e-300, 3e-300}},
     {TANH, PLAIN, "x_large", "y_large", 4, {5, -8, 12, 18}},
-    {TANH, EDGE, "x_edge", "y_edge", 6, {0.0, -0.0, 25, -25, INF, -INF}},
+    {TANH, EDGE, "x_edge", "y_edge", 6, {0.0, -0.0, 25, -25, INF, MINUS_INF}},
 };
 enum { RANGES = sizeof ranges / sizeof *ranges };
 
