@@ -1,5 +1,5 @@
-/* test_sqrt.c: square root, addition and subtraction by integer arithmetic (tests/ports), which boards without
- * correctly rounded ones use, against this machine's. */
+/* test_sqrt.c: square root and addition by integer arithmetic (tests/ports), which boards
+ * without correctly rounded ones use, against this machine's. */
 #include "ports/sqrt.c"
 #include "ports/add.c"
 #include "test.h"
@@ -20,8 +20,8 @@ static uint64_t word(double x) {
     return w;
 }
 
-/* The same bits, any NaN for a NaN; where doubles are evaluated in another type one unit in the last place more
- * or less. */
+/* The same bits, any NaN for a NaN; where doubles are evaluated in another type one unit in the last place
+ * more or less. */
 static int agree(double a, double b) {
     uint64_t p = word(a), q = word(b), most = TEST_EXACT ? 0 : 1;
     if (a != a || b != b) return a != a && b != b;
@@ -35,14 +35,13 @@ static void check_sqrt(double x) {
 }
 
 static void check_add(double x, double y) {
-    volatile double sum = x + y, difference = x - y;
+    volatile double expected = x + y;
     double got = rome99_port_add(x, y);
-    CHECK(agree(got, sum), "%a + %a: got %a, expected %a", x, y, got, sum);
-    got = rome99_port_subtract(x, y);
-    CHECK(agree(got, difference), "%a - %a: got %a, expected %a", x, y, got, difference);
+    CHECK(agree(got, expected), "%a + %a: got %a, expected %a", x, y, got, expected);
 }
 
-/* A number with 0 to 52 digits behind the first, often followed by all ones; exponents close to one another. */
+/* A number with 0 to 52 digits behind the first, often followed by all ones; exponents close to one
+ * another. */
 static double few_digits(rome99_rng *rng) {
     uint64_t m = rome99_rng_next(rng) >> 12, kind = rome99_rng_next(rng);
     uint64_t low = ((uint64_t)1 << kind % 53) - 1, sign = kind >> 60 & 1, e = (kind >> 32) % 60;
@@ -80,7 +79,8 @@ static void edges(void) {
     }
 }
 
-/* Exact squares and their neighbours; what is nearest to the square of a number half-way between two doubles. */
+/* Exact squares and their neighbours; what is nearest to the square of a number half-way between two
+ * doubles. */
 static void squares(rome99_rng *rng) {
     long i;
     for (i = 0; i < MANY / 5; i++) {

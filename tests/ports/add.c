@@ -1,5 +1,5 @@
-/* add.c: x + y to the nearest double, from integer arithmetic alone, for machines whose software addition is not
- * (NOTES.md, "Porting"). */
+/* add.c: x + y to the nearest double, from integer arithmetic alone, for machines whose software addition is
+ * not that. */
 #include "board.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #define INFINITE     ((uint64_t)0x7ff << 52)
 #define NOT_A_NUMBER ((uint64_t)0xfff << 51)
 
-/* The digits of a word's number with three more behind them, and the exponent's field, 1 for subnormal ones. */
+/* A number's digits with three more behind them, and its exponent's field, 1 if it is subnormal. */
 static uint64_t digits(int *e, uint64_t word) {
     uint64_t m = word & 0xfffffffffffffu;
     *e = (int)(word >> 52 & 0x7ff);
@@ -53,15 +53,11 @@ static uint64_t sum(uint64_t a, uint64_t b) {
     return sign | (m < INFINITE ? m : INFINITE);
 }
 
-static double add(double x, double y, uint64_t flip) {
+double rome99_port_add(double x, double y) {
     uint64_t a, b;
     memcpy(&a, &x, sizeof a);
     memcpy(&b, &y, sizeof b);
-    a = sum(a, b ^ flip);
+    a = sum(a, b);
     memcpy(&x, &a, sizeof x);
     return x;
 }
-
-double rome99_port_add(double x, double y) { return add(x, y, 0); }
-
-double rome99_port_subtract(double x, double y) { return add(x, y, SIGN); }

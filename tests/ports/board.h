@@ -24,10 +24,9 @@ typedef struct {
 } board_checkpoint;
 extern const board_checkpoint *const board_embedded;
 
-/* sqrt.c and add.c: square root, sum and difference, correctly rounded, from integer arithmetic alone. A NaN
- * result of the latter is 7ff8000000000000. sqrt_call.c and add_arm.c put them in the place of the machine's. */
+/* sqrt.c and add.c: square root and sum, correctly rounded, from integer arithmetic alone; a NaN that is a
+ * sum is 7ff8000000000000. sqrt_call.c and add_arm.c put them in the place of the machine's. */
 double rome99_port_sqrt(double x);
 double rome99_port_add(double x, double y);
-double rome99_port_subtract(double x, double y);
 
 #endif

@@ -1,5 +1,5 @@
-/* cortex_m.S: an ARM Cortex-M: vectors, reset, and semihosting, by which a debugger (here the emulator) prints
-   and ends. Unaligned accesses are made to fault. */
+/* cortex_m.S: an ARM Cortex-M: vectors, reset, and semihosting, by which a debugger (here the emulator)
+   prints and ends. Unaligned accesses fault. */
     .syntax unified
     .thumb
 
