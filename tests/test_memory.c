@@ -1,6 +1,5 @@
 /* test_memory.c: the bytes that the core asks for are those of the formulas in NOTES.md, "Porting". */
 #include "core/rome99.h"
-#include "model.h"
 #include "test.h"
 
 /* Bytes, in pieces of 8. */
