@@ -121,7 +121,7 @@ certify: $(B)/rome99
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
 NAMES =
 STRICT =
-ports:
+ports: $(B)/rome99 $(B)/librome99.a
 	@STRICT=$(STRICT) sh tests/ports/run $(NAMES)
 
 # ---------------------------------------------------------------------------- the main job

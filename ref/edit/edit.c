@@ -1,4 +1,4 @@
-/* editing.c: finds an edit, and measures what it does to the model. */
+/* edit.c: finds an edit, and measures what it does to the model. */
 #include "edit/edit.h"
 
 #include <stdlib.h>

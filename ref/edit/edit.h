@@ -1,6 +1,6 @@
-/* editing.h: one request, edited and measured. */
-#ifndef ROME99_EDITING_H
-#define ROME99_EDITING_H
+/* edit.h: one request, edited and measured. */
+#ifndef ROME99_EDIT_H
+#define ROME99_EDIT_H
 
 #include "files/text.h"
 #include "edit/setup.h"
