@@ -12,7 +12,7 @@
  *   variant.c  delta's optimisation by whole passes, with a mistake planted
  *   words.c    tokenizer and lookup positions                              (needs ref/files, ref/edit)
  *   trained.c  edits of the tiny checkpoints                               (needs ref/files, ref/edit)
- *   format.c   the text format (candidate.c: others); compare.c, check.c, make.c, export.c: what commands do
+ *   format.c   the text format (candidate.c: others); compare.c, report.c, check.c, make.c, export.c: what commands do
  */
 #ifndef ROME99_GOLDEN_H
 #define ROME99_GOLDEN_H

@@ -6,7 +6,6 @@
 #include <string.h>
 
 typedef struct {
-    rome99_golden *c;
     const rome99_gpt2 *model;
     const rome99_hparams *h;
     const rome99_request *q;
@@ -99,7 +98,7 @@ void rome99_delta_variant(rome99_golden *c, rome99_pair *pair, const rome99_gpt2
     rome99_adam adam = {h->v_lr, 0.9, 0.999, 1e-8, 1.0, 1.0};
     size_t D = pair->D, V = model->shape.V, mark = c->arena.used, it, i;
     double *m = rome99_golden_doubles(c, D), *v = rome99_golden_doubles(c, D);
-    work w = {.c = c, .model = model, .h = h, .q = q, .mistake = mistake};
+    work w = {.model = model, .h = h, .q = q, .mistake = mistake};
     rome99_golden_run(&w.run, &w.batch, c, &model->shape, q->ids, q->length, q->N + 1);
     w.all.hi = w.batch.n;
     w.kl_row = mistake == ROME99_KL_AT_LAST ? row_of(&w, q->N, q->length[q->N] - 1) : edited_row(&w, q->N);
