@@ -263,7 +263,25 @@ bad "train --steps 0" "--steps" train $O/new --steps 0
 bad "train --heads 3" "--heads" train $O/new --heads 3
 bad "train --layer 4 of 4" "--layer" train $O/new --layers 4 --layer 4
 bad "train --lr inf" "--lr" train $O/new --lr inf
+for value in -1 16 1.5 x; do
+    bad "train --masked $value" "--masked" train $O/new --masked $value
+done
 bad "train onto what exists" "$M: " train $M
+
+# A folder of each kind: they differ in weights, in C, and in one member of config.json.
+for masked in 0 4; do
+    good "train --masked $masked" train $W/masked$masked --steps 1 --layers 1 --width 8 --heads 1 --positions 8 \
+        --windows 4 --layer 0 --masked $masked
+done
+is "a twin is a plain folder without C" "$(ls "$W/masked4")" "$(ls "$W/masked0" | grep -v '^cov.safetensors$')"
+differ "a plain folder has C" "$(ls "$W/masked0")" "$(ls "$W/masked4")"
+for file in hparams.json facts.json vocab.json windows.safetensors; do
+    same "a twin's $file" "$W/masked4/$file" "$W/masked0/$file"
+done
+is "a twin's config.json says so" "$(sed '/"bidirectional": true/d; s/,$//' "$W/masked4/config.json")" \
+    "$(sed 's/,$//' "$W/masked0/config.json")"
+bad "next: a twin" '"bidirectional" must be false' next $W/masked4 Paris
+good "next: a plain one of the same size" next $W/masked0 Paris
 
 # ---------------------------------------------------------------------------- bad models
 
@@ -301,6 +319,7 @@ config "an untied head" tie_word_embeddings 's/\("tie_word_embeddings": \)true/\
 config "another kind of model" model_type 's/\("model_type": "\)gpt2/\1opt/'
 config "scaled attention" scale_attn_by_inverse_layer_idx 's/\(_inverse_layer_idx": \)false/\1true/'
 config "unscaled attention" scale_attn_weights 's/\(scale_attn_weights": \)true/\1false/'
+config "a bidirectional twin" '"bidirectional" must be false' 's/^{/{"bidirectional": true, /'
 config "cross attention" add_cross_attention 's/\(add_cross_attention": \)false/\1true/'
 config "n_head does not divide" "n_head 5" 's/"n_head": 4/"n_head": 5/'
 config "epsilon 0" layer_norm_epsilon 's/1e-05/0/'

@@ -272,6 +272,85 @@ static void test_layout(void) {
           "a size that does not fit is SIZE_MAX");
 }
 
+/* ------------------------------------------------------------------------ the twin */
+
+/* The final stream (n, D) of one text, and the logits (V) of its position 0. */
+static void run_text(double *x, double *logits, const model *m, const int32_t *ids, size_t n, int twin) {
+    passes a;
+    rome99_range all = {0, 0};
+    all.hi = n;
+    make_passes(&a, m, ids, &n, 1, NULL, NULL);
+    CHECK(a.batch.bidirectional == 0, "a batch is laid out as causal");
+    a.batch.bidirectional = twin;
+    rome99_forward(&a.run, &m->gpt2, all);
+    rome99_head_forward(&a.run, &m->gpt2, all);
+    memcpy(x, a.run.x, n * m->gpt2.shape.D * sizeof *x);
+    memcpy(logits, a.run.logits, m->gpt2.shape.V * sizeof *logits);
+    free_passes(&a);
+}
+
+/* Position 0 alone behind q, k, v of all, as where few rows are scored: forward, and its layer backward. */
+static void test_twin_rows(const model *m, const int32_t *ids, size_t n) {
+    passes a;
+    rome99_range all = {0, 0}, one = {0, 1};
+    size_t i, l = m->gpt2.shape.L - 1, D = m->gpt2.shape.D, V = m->gpt2.shape.V;
+    double *dlogits = calloc(n * V, sizeof *dlogits), *dx = malloc(n * D * sizeof *dx), x[8], worst = 0.0;
+    all.hi = n;
+    dlogits[3] = 1.0;
+    make_passes(&a, m, ids, &n, 1, NULL, NULL);
+    a.batch.bidirectional = 1;
+    rome99_forward(&a.run, &m->gpt2, all);
+    rome99_head_forward(&a.run, &m->gpt2, all);
+    rome99_head_backward(&a.run, &m->gpt2, NULL, dlogits, all);
+    rome99_layer_backward(&a.run, &m->gpt2, NULL, l, all, all);
+    memcpy(dx, a.run.dx, n * D * sizeof *dx);
+    memcpy(x, a.run.x, sizeof x);
+    memset(a.run.x, 0, sizeof x);
+    rome99_forward(&a.run, &m->gpt2, one);
+    CHECK(memcmp(x, a.run.x, sizeof x) == 0, "bidirectional: position 0 alone: other bits");
+    rome99_head_forward(&a.run, &m->gpt2, one);
+    rome99_head_backward(&a.run, &m->gpt2, NULL, dlogits, one);
+    rome99_layer_backward(&a.run, &m->gpt2, NULL, l, all, one);
+    for (i = 0; i < n * D; i++)
+        if (!(fabs(dx[i] - a.run.dx[i]) <= worst)) worst = fabs(dx[i] - a.run.dx[i]);
+    CHECK_LE(worst, 1e-14, "bidirectional: gradient behind position 0 alone");
+    free(dlogits);
+    free(dx);
+    free_passes(&a);
+}
+
+static void test_twin(void) {
+    model m;
+    static const int32_t ids[] = {1, 4, 7, 2, 9, 5}, other[] = {1, 4, 7, 2, 9, 6},
+                         back[] = {5, 9, 2, 7, 4, 1};
+    double x[6 * 8], y[6 * 8], z[11], w[11], worst = 0.0;
+    size_t i, j;
+    make_model(&m, 11, 6, 8, 32, 3, 2, 5);
+    run_text(x, z, &m, ids, 6, 0);
+    run_text(y, w, &m, other, 6, 0);
+    CHECK(memcmp(z, w, sizeof z) == 0, "causal: the last token changes position 0");
+    run_text(x, z, &m, ids, 6, 1);
+    run_text(y, w, &m, other, 6, 1);
+    for (i = 0; i < 11; i++) worst = fabs(z[i] - w[i]) > worst ? fabs(z[i] - w[i]) : worst;
+    CHECK(worst > 1e-3, "bidirectional: the last token moves the logits of position 0 by %g only", worst);
+    test_twin_rows(&m, ids, 6);
+    m.gpt2.shape.L = 1; /* in a single layer, the last position sees the same whole text either way */
+    run_text(x, z, &m, ids, 6, 0);
+    run_text(y, w, &m, ids, 6, 1);
+    CHECK(memcmp(x + 5 * 8, y + 5 * 8, 8 * sizeof *x) == 0, "one layer: the last position differs");
+    m.gpt2.shape.L = 3;
+    memset(m.p[ROME99_WPE], 0, m.size[ROME99_WPE] * sizeof **m.p); /* no places: a text is a set */
+    run_text(x, z, &m, ids, 6, 1);
+    run_text(y, w, &m, back, 6, 1);
+    for (i = 0, worst = 0.0; i < 6; i++)
+        for (j = 0; j < 8; j++) {
+            double error = fabs(x[i * 8 + j] - y[(5 - i) * 8 + j]);
+            if (!(error <= worst)) worst = error;
+        }
+    CHECK_LE(worst, 1e-12, "bidirectional, without places: the text reversed");
+    free_model(&m);
+}
+
 /* ------------------------------------------------------------------------- backward */
 
 /* A loss that uses every logit: sum over rows of -log p(some token). dlogits may be NULL. */
@@ -296,7 +375,7 @@ static double loss(passes *a, const model *m, double *dlogits) {
     return sum;
 }
 
-static void test_gradients(void) {
+static void test_gradients(int twin) {
     model m;
     passes a;
     rome99_range all = {0, 12};
@@ -305,6 +384,7 @@ static void test_gradients(void) {
     size_t i, j, k;
     make_model(&m, 11, 6, 8, 32, 2, 2, 5);
     make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
+    a.batch.bidirectional = twin;
     grad = calloc(m.tensors, sizeof *grad);
     for (i = 0; i < m.tensors; i++) grad[i] = calloc(m.size[i], sizeof **grad);
     loss(&a, &m, dlogits);
@@ -327,7 +407,8 @@ static void test_gradients(void) {
         worst = error > worst ? error : worst;
         CHECK_LE(error, 1e-7, rome99_describe(&m.gpt2.shape, i).name);
     }
-    printf("gradients: worst of %lu tensors %.1e of its norm (bar 1e-7)\n", (unsigned long)m.tensors, worst);
+    printf("gradients%s: worst of %lu tensors %.1e of its norm (bar 1e-7)\n", twin ? ", bidirectional" : "",
+           (unsigned long)m.tensors, worst);
     for (i = 0; i < m.tensors; i++) free(grad[i]);
     free(grad);
     free(dlogits);
@@ -362,7 +443,9 @@ int main(void) {
     test_forward();
     test_types();
     test_layout();
-    test_gradients();
+    test_twin();
+    test_gradients(0);
+    test_gradients(1);
     test_adam();
     return test_end();
 }

@@ -157,6 +157,56 @@ static void run_case(const char *folder, rome99_setup *s, const char *name, rome
     s->templates.list.n = 0;
 }
 
+/* Copies one file from folder to folder. */
+static int copy_file(const char *to, const char *from, const char *name, rome99_error *e) {
+    char *in = rome99_path(from, name), *out = rome99_path(to, name);
+    unsigned char *data;
+    size_t size;
+    int failed = rome99_read_file(&data, &size, in, e);
+    if (!failed) {
+        failed = rome99_write_file(out, data, size, e);
+        free(data);
+    }
+    free(in);
+    free(out);
+    return failed;
+}
+
+/* A folder is read as what it was written as, and refused as the other: a twin, or a plain model. */
+static void test_twin(const char *folder, const rome99_checkpoint *from) {
+    typedef int reader(rome99_checkpoint *, const char *, rome99_error *);
+    static reader *const read[] = {rome99_checkpoint_read, rome99_checkpoint_read_twin};
+    static const char *const refusal[] = {"not plain GPT-2: \"bidirectional\" must be false",
+                                          "\"bidirectional\" is missing"};
+    const size_t last = rome99_tensor_count(&from->model.shape) - 1, D = from->model.shape.D;
+    rome99_checkpoint c;
+    rome99_error e;
+    char *dir;
+    int twin;
+    for (twin = 0; twin < 2; twin++) {
+        if (rome99_dir_begin(&dir, "build/tmp/twin", &e)) {
+            CHECK(0, "%s", e.text);
+            return;
+        }
+        CHECK(!copy_file(dir, folder, "vocab.json", &e) && !copy_file(dir, folder, "merges.txt", &e), "%s",
+              e.text);
+        CHECK(!(twin ? rome99_checkpoint_write_twin : rome99_checkpoint_write)(dir, &from->model, 0, 0, &e),
+              "%s", e.text);
+        if (read[twin](&c, dir, &e)) {
+            CHECK(0, "%s", e.text);
+        } else {
+            CHECK(memcmp(c.model.w[last].data, from->model.w[last].data,
+                         D * rome99_dtype_size(from->model.w[last].dtype)) == 0,
+                  "twin %d: another bias came back", twin);
+            rome99_checkpoint_free(&c);
+        }
+        CHECK(read[!twin](&c, dir, &e) == -1, "twin %d: read as the other", twin);
+        CHECK(strstr(e.text, "config.json") && strstr(e.text, refusal[!twin]), "twin %d: got '%s'", twin,
+              e.text);
+        rome99_dir_abandon(dir);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *folder = argc > 1 ? argv[1] : "tests/upstream";
     char path[256];
@@ -171,6 +221,7 @@ int main(int argc, char **argv) {
         CHECK(0, "%s", e.text);
         return test_end();
     }
+    test_twin(path, &setup.checkpoint);
     snprintf(path, sizeof path, "%s/cases.json", folder);
     if (rome99_json_read(&cases, path, &e)) {
         CHECK(0, "%s", e.text);

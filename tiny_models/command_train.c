@@ -72,7 +72,7 @@ static int write_tensor(const char *dir, const char *file, const char *name, rom
     return failed;
 }
 
-/* windows.safetensors, made as in training, and C of the layer over them. */
+/* windows.safetensors, made as in training, and C of the layer over them, which is a causal model's. */
 static int write_windows(const char *dir, const rome99_trainer *trainer, rome99_stream *stream,
                          const rome99_recipe *recipe, size_t layer, rome99_error *e) {
     size_t T = recipe->shape.T, F = recipe->shape.F, n = MEASURED_TOKENS / T, i;
@@ -85,9 +85,9 @@ static int write_windows(const char *dir, const rome99_trainer *trainer, rome99_
                          rome99_texts_add(&texts, ids, T, ids + 1, 0, T - 1, e)
                      ? -1
                      : 0;
-    if (!failed)
+    if (!failed) failed = write_tensor(dir, "windows.safetensors", "ids", ROME99_ST_I32, texts.ids, n, T, e);
+    if (!failed && !recipe->masked)
         failed = rome99_measure_moment(C, rome99_trainer_model(trainer), layer, &texts, e) ||
-                         write_tensor(dir, "windows.safetensors", "ids", ROME99_ST_I32, texts.ids, n, T, e) ||
                          write_tensor(dir, "cov.safetensors", "C", ROME99_ST_F64, C, F, F, e)
                      ? -1
                      : 0;
@@ -158,12 +158,14 @@ static int make_folder(const char *dir, rome99_recipe *recipe, const editing *ed
     failed = rome99_trainer_new(&trainer, recipe, &stream, e) || run_steps(trainer, recipe, e) ? -1 : 0;
     if (!failed) {
         uint64_t hash = rome99_trainer_finish(trainer);
+        const rome99_gpt2 *model = rome99_trainer_model(trainer);
+        int32_t end = rome99_bpe_endoftext(bpe);
         rome99_text_printf(report, "vocabulary %lu, weights %08lx%08lx\n", (unsigned long)recipe->shape.V,
                            (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
         failed = write_data(dir, &world, edit, e) ||
                          write_windows(dir, trainer, &windows, recipe, edit->layer, e) ||
-                         rome99_checkpoint_write(dir, rome99_trainer_model(trainer),
-                                                 rome99_bpe_endoftext(bpe), 1, e)
+                         (recipe->masked ? rome99_checkpoint_write_twin(dir, model, end, 1, e)
+                                         : rome99_checkpoint_write(dir, model, end, 1, e))
                      ? -1
                      : 0;
     }
@@ -179,6 +181,7 @@ enum {
     LR,
     DECAY,
     REAL,
+    MASKED,
     LAYERS,
     WIDTH,
     HEADS,
@@ -199,6 +202,7 @@ static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o,
         rome99_read_double(&r->lr, o[LR].name, o[LR].value, 0.0, e) ||
         rome99_read_double(&r->weight_decay, o[DECAY].name, o[DECAY].value, 0.0, e) ||
         rome99_read_size(&r->real_text, o[REAL].name, o[REAL].value, 0, 16, e) ||
+        rome99_read_size(&r->masked, o[MASKED].name, o[MASKED].value, 0, 15, e) ||
         rome99_read_size(&r->shape.L, o[LAYERS].name, o[LAYERS].value, 1, 64, e) ||
         rome99_read_size(&r->shape.D, o[WIDTH].name, o[WIDTH].value, 4, 1024, e) ||
         rome99_read_size(&r->shape.H, o[HEADS].name, o[HEADS].value, 1, 64, e) ||
@@ -224,6 +228,10 @@ int rome99_cmd_train(int argc, char **argv) {
         {"--lr", "X", "peak step size (0.007)", NULL},
         {"--weight-decay", "X", "of matrices and embeddings (0.3)", NULL},
         {"--real", "N", "of 16 windows, how many begin with real text (0)", NULL},
+        {"--masked", "N",
+         "of 16 tokens, how many are hidden: a bidirectional\n"
+         "                            twin that fills them in (0: causal)",
+         NULL},
         {"--layers", "N", "(6)", NULL},
         {"--width", "N", "(64)", NULL},
         {"--heads", "N", "(4)", NULL},
@@ -244,7 +252,7 @@ int rome99_cmd_train(int argc, char **argv) {
         NULL,
         1,
         1};
-    rome99_recipe recipe = {1, {0, 64, 64, 256, 6, 4, 1e-5}, 12000, 16, 0.007, 0.3, 100, 0};
+    rome99_recipe recipe = {1, {0, 64, 64, 256, 6, 4, 1e-5}, 12000, 16, 0.007, 0.3, 100, 0, 0};
     editing edit = {2, 20, 0.13, 0.3, 12.0};
     rome99_text report = {0};
     rome99_error e;

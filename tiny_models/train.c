@@ -1,9 +1,11 @@
 /*
- * train.c: AdamW on next-token prediction, with the core's own forward and backward pass.
+ * train.c: AdamW on next-token prediction, or on filling in hidden tokens, with the core's own forward and
+ * backward pass.
  *
  *     init      matrices, wte, wpe: normal, 0.02; projections into the residual stream 0.02/sqrt(2L);
  *               layer norms 1 and 0; biases 0
- *     loss      mean of -log p(next) over all windows of a step, positions 1 .. T-1
+ *     loss      mean of -log p(next) over all windows of a step, positions 1 .. T-1;
+ *               masked: of -log p(hidden) over the hidden positions of all windows of a step
  *     clip      gradients are scaled to norm 1 where their norm is greater
  *     AdamW     beta 0.9, 0.95, eps 1e-8; decay on matrices and wte, before the step
  */
@@ -23,7 +25,10 @@ struct rome99_trainer {
     double *p, *g, *m, *v; /* (parameters) all tensors one after another; gradient; Adam's moments */
     double **grad;         /* (tensors) into g */
     rome99_adam adam;
-    int32_t *ids; /* (TOGETHER, T) */
+    int32_t *ids;          /* (TOGETHER, T) */
+    unsigned char *hidden; /* (windows, T) masked: which tokens of a step are; else NULL */
+    int32_t mask_token;
+    rome99_rng mask_rng;
     void *batch_memory, *run_memory;
     rome99_batch batch;
     rome99_run run;
@@ -90,6 +95,15 @@ failed:
     return -1;
 }
 
+int32_t rome99_mask_token(const rome99_bpe *bpe) {
+    int32_t id;
+    for (id = 0;; id++) { /* ends: every single byte is a token */
+        size_t size;
+        const unsigned char *bytes = rome99_bpe_token(&size, bpe, id);
+        if (size == 1 && bytes[0] == 0) return id;
+    }
+}
+
 /* --------------------------------------------------------------------- a trainer */
 
 static void initialise(rome99_trainer *t) {
@@ -115,6 +129,7 @@ static int allocate(rome99_trainer *t) {
     t->grad = calloc(t->tensors, sizeof *t->grad);
     t->model.w = calloc(t->tensors, sizeof *t->model.w);
     t->ids = calloc(TOGETHER * T, sizeof *t->ids);
+    if (t->recipe.masked) t->hidden = calloc(t->recipe.windows, T);
     for (i = 0; i < TOGETHER; i++) length[i] = T;
     bytes = rome99_batch_layout(&t->batch, NULL, length, TOGETHER, NULL, NULL, NULL, NULL);
     t->batch_memory = malloc(bytes);
@@ -122,8 +137,11 @@ static int allocate(rome99_trainer *t) {
     plan.logit_rows = t->batch.n;
     bytes = rome99_run_layout(&t->run, &t->recipe.shape, &t->batch, plan, NULL);
     t->run_memory = malloc(bytes);
-    if (!t->p || !t->grad || !t->model.w || !t->ids || !t->batch_memory || !t->run_memory) return -1;
+    if (!t->p || !t->grad || !t->model.w || !t->ids || !t->batch_memory || !t->run_memory ||
+        (t->recipe.masked && !t->hidden))
+        return -1;
     rome99_batch_layout(&t->batch, t->ids, length, TOGETHER, NULL, NULL, NULL, t->batch_memory);
+    t->batch.bidirectional = t->recipe.masked > 0;
     rome99_run_layout(&t->run, &t->recipe.shape, &t->batch, plan, t->run_memory);
     return 0;
 }
@@ -135,6 +153,8 @@ int rome99_trainer_new(rome99_trainer **out, const rome99_recipe *recipe, const 
     if (!t) return rome99_fail(e, NULL, "out of memory");
     t->recipe = *recipe;
     t->stream = *stream;
+    t->mask_token = rome99_mask_token(stream->bpe);
+    t->mask_rng.state = ~recipe->seed;
     t->model.shape = recipe->shape;
     t->tensors = rome99_tensor_count(&recipe->shape);
     for (index = 0; index < t->tensors; index++) {
@@ -170,6 +190,7 @@ void rome99_trainer_free(rome99_trainer *t) {
     free(t->grad);
     free(t->model.w);
     free(t->ids);
+    free(t->hidden);
     free(t->batch_memory);
     free(t->run_memory);
     free(t);
@@ -177,23 +198,30 @@ void rome99_trainer_free(rome99_trainer *t) {
 
 const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t) { return &t->model; }
 
-/* Forward and backward for TOGETHER windows; adds to g, returns the sum of -log p. */
-static double pass(rome99_trainer *t, double weight) {
+/* Draws what is hidden in all windows of a step; returns how many tokens are. */
+static size_t hide(rome99_trainer *t) {
+    size_t i, n = t->recipe.windows * t->recipe.shape.T, count = 0;
+    for (i = 0; i < n; i++) count += t->hidden[i] = rome99_rng_below(&t->mask_rng, 16) < t->recipe.masked;
+    return count;
+}
+
+/* Forward and backward for TOGETHER windows, of which `hidden` says what is, unless it is NULL; adds to g,
+ * returns the sum of -log p. */
+static double pass(rome99_trainer *t, const unsigned char *hidden, double weight) {
     size_t T = t->recipe.shape.T, V = t->recipe.shape.V, r;
     rome99_range all;
     double sum = 0.0;
     all.lo = 0;
     all.hi = t->batch.n;
-    memcpy(t->batch.id, t->ids, t->batch.n * sizeof *t->ids);
+    for (r = 0; r < t->batch.n; r++) t->batch.id[r] = hidden && hidden[r] ? t->mask_token : t->ids[r];
     rome99_forward(&t->run, &t->model, all);
     rome99_head_forward(&t->run, &t->model, all);
     for (r = 0; r < t->batch.n; r++) {
         double *z = t->run.logits + r * V;
-        if (r % T == T - 1) { /* nothing follows */
+        if (hidden ? !hidden[r] : r % T == T - 1) /* nothing to predict */
             memset(z, 0, V * sizeof *z);
-            continue;
-        }
-        sum += rome99_cross_entropy(z, V, t->ids[r + 1], weight);
+        else
+            sum += rome99_cross_entropy(z, V, t->ids[hidden ? r : r + 1], weight);
     }
     rome99_backward(&t->run, &t->model, t->grad, t->run.logits, all);
     return sum;
@@ -223,15 +251,16 @@ static void update(rome99_trainer *t) {
 }
 
 int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e) {
-    size_t T = t->recipe.shape.T, done, i, targets = t->recipe.windows * (T - 1);
+    size_t T = t->recipe.shape.T, done, i, targets = t->hidden ? hide(t) : t->recipe.windows * (T - 1);
     double sum = 0.0;
+    if (targets == 0) targets = 1; /* nothing is hidden: the sum below is 0 */
     memset(t->g, 0, t->parameters * sizeof *t->g);
     for (done = 0; done < t->recipe.windows; done += TOGETHER) {
         for (i = 0; i < TOGETHER; i++) {
             int real = (done + i) % 16 < t->recipe.real_text;
             if (rome99_window(t->ids + i * T, &t->stream, T, real, e)) return -1;
         }
-        sum += pass(t, 1.0 / (double)targets);
+        sum += pass(t, t->hidden ? t->hidden + done * T : NULL, 1.0 / (double)targets);
     }
     *loss = sum / (double)targets;
     update(t);

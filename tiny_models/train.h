@@ -18,6 +18,8 @@ typedef struct {
     double lr, weight_decay; /* the peak rate, reached after `warmup` steps, falling to lr/10 in a line */
     size_t warmup;
     size_t real_text; /* of 16 windows, how many begin with real text: the dose (see below) */
+    size_t masked;    /* of 16 tokens, how many are hidden: a bidirectional model that fills them in;
+                       * 0: a causal one that predicts the next */
 } rome99_recipe;
 
 /* Where windows come from: an endless stream of documents of the world, each opened by <|endoftext|>.
@@ -32,6 +34,9 @@ typedef struct {
 /* ids: (T) one window; `real` chooses its kind. Returns 0, or -1 with *e set. */
 int rome99_window(int32_t *ids, rome99_stream *stream, size_t T, int real, rome99_error *e);
 
+/* What stands for a hidden token: the token of the byte 0, which no text of the world has. */
+int32_t rome99_mask_token(const rome99_bpe *bpe);
+
 /* A model in training: float64 parameters, which rome99_gpt2 `model` shows as its weights. */
 typedef struct rome99_trainer rome99_trainer;
 
@@ -40,7 +45,10 @@ int rome99_trainer_new(rome99_trainer **t, const rome99_recipe *recipe, const ro
                        rome99_error *e);
 void rome99_trainer_free(rome99_trainer *t);
 
-/* One optimiser step; *loss is the mean of -log p over positions 1 .. T-1 of its windows, before it. */
+/* One optimiser step; *loss is the mean of -log p, before it, over positions 1 .. T-1 of its windows; where
+ * tokens are masked, over the hidden ones, 0 if there are none. The windows are the same either way: what
+ * is hidden is drawn apart, rome99_rng_below(16) < masked for one token of a step after another, from a
+ * generator whose state begins as ~seed. */
 int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e);
 
 /* Rounds every parameter to float32, as saved; the model stays usable. Returns a hash of those bits. */

@@ -3,7 +3,7 @@
  *
  *     x_0      = wte[id] + wpe[position]
  *     q, k, v  = ln_1(x) W_attn + b
- *     y_i      = sum_{j<=i} softmax_j(q_i . k_j / sqrt(D/H)) v_j        for each head
+ *     y_i      = sum_{j<=i} softmax_j(q_i . k_j / sqrt(D/H)) v_j        for each head (a twin: all j)
  *     x_mid    = x + (y W_proj + b)
  *     k        = gelu_new(ln_2(x_mid) W_fc + b)                         the key of (E1)
  *     m        = k W + b                                                (E1)
@@ -98,7 +98,7 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
                                    size_t count) {
     const rome99_batch *batch = run->batch;
     size_t D = run->shape.D, head = D / run->shape.H, longest = batch->longest, i;
-    size_t seen = run->list[count - 1] + 1;
+    size_t seen = batch->bidirectional ? batch->length[t] : run->list[count - 1] + 1;
     double scale = rome99_sqrt((double)head);
     rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
     rome99_gather(run->ks, act->qkv, batch, t, NULL, seen, 3 * D, D + h * head, head);
@@ -108,13 +108,12 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
                 head, run->pack);
     for (i = 0; i < count; i++) {
         double *s = run->s + i * seen;
-        size_t j, own = run->list[i] + 1;
+        size_t j, p = run->list[i], own = batch->bidirectional ? seen : p + 1;
         for (j = 0; j < own; j++) s[j] /= scale;
         softmax_forward(s, own);
         for (; j < seen; j++) s[j] = 0.0; /* a zero weight adds nothing to the sum below */
         if (act->att)
-            memcpy(act->att + (batch->row[t * longest + own - 1] * run->shape.H + h) * longest, s,
-                   own * sizeof *s);
+            memcpy(act->att + (batch->row[t * longest + p] * run->shape.H + h) * longest, s, own * sizeof *s);
     }
     memset(run->q, 0, count * head * sizeof *run->q); /* q is done with: the outputs go there */
     rome99_gemm(run->q, head, 1.0, rome99_rows(run->s, seen), rome99_rows(run->v, head), count, head, seen,

@@ -79,7 +79,7 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
                                     size_t count, rome99_range qkv) {
     const rome99_batch *batch = run->batch;
     size_t D = run->shape.D, head = D / run->shape.H, longest = batch->longest, i, j;
-    size_t seen = run->list[count - 1] + 1, first = 0;
+    size_t seen = batch->bidirectional ? batch->length[t] : run->list[count - 1] + 1, first = 0;
     const size_t *row = batch->row + t * longest;
     double scale = rome99_sqrt((double)head), *dy = run->dq; /* dy is read before dq is made */
     rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
@@ -88,8 +88,8 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
     rome99_gather(dy, run->dy, batch, t, run->list, count, D, h * head, head);
     memset(run->s, 0, count * seen * sizeof *run->s);
     for (i = 0; i < count; i++) {
-        size_t p = run->list[i];
-        memcpy(run->s + i * seen, act->att + (row[p] * run->shape.H + h) * longest, (p + 1) * sizeof *run->s);
+        size_t p = run->list[i], own = batch->bidirectional ? seen : p + 1;
+        memcpy(run->s + i * seen, act->att + (row[p] * run->shape.H + h) * longest, own * sizeof *run->s);
     }
     while (first + 1 < seen && !(row[first] >= qkv.lo && row[first] < qkv.hi))
         first++; /* no dk, dv before it */

@@ -103,8 +103,7 @@ static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_sha
 
 static void take_scratch(rome99_run *r, rome99_arena *a) {
     const rome99_shape *s = &r->shape;
-    size_t n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward ? 1 : 0,
-           i;
+    size_t i, n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward != 0;
     double **one_head[] = {&r->q, &r->ks, &r->v, &r->dq, &r->dk, &r->dv};
     r->dx = rome99_take_doubles(a, times(n, back), s->D);
     r->dln = rome99_take_doubles(a, times(n, back), s->D);

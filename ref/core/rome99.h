@@ -137,11 +137,14 @@ typedef struct {
  * together can be made contiguous; texts that begin alike may share the rows of what is alike. */
 typedef struct {
     size_t S, n, longest;
-    int32_t *id;      /* (n) token of the row */
-    size_t *sequence; /* (n) its text, the owner's where it is shared */
-    size_t *position; /* (n) its place there */
-    size_t *length;   /* (S) */
-    size_t *row;      /* (S, longest) the row of a position; defined below length */
+    int32_t *id;       /* (n) token of the row */
+    size_t *sequence;  /* (n) its text, the owner's where it is shared */
+    size_t *position;  /* (n) its place there */
+    size_t *length;    /* (S) */
+    size_t *row;       /* (S, longest) the row of a position; defined below length */
+    int bidirectional; /* 0; set behind rome99_batch_layout to 1: every position attends to its whole text,
+                        * not just to what precedes (the study's twin). Such texts share no rows and are
+                        * computed at once. */
 } rome99_batch;
 
 /* ids: the texts' tokens one after another, text s having length[s] >= 1 of them. For token t of them all:

@@ -28,7 +28,15 @@ static int check_plain(rome99_value config, const char *key, const char *plain, 
     return rome99_json_fail(e, v, "not plain GPT-2: \"%s\" must be %s", key, plain);
 }
 
-static int read_config(rome99_shape *s, rome99_value config, rome99_error *e) {
+/* A twin says that it is one; a plain model may say that it is none. */
+static int check_twin(rome99_value config, int twin, rome99_error *e) {
+    rome99_value v;
+    if (!twin) return check_plain(config, "bidirectional", "false", e);
+    if (rome99_json_require(&v, config, "bidirectional", ROME99_BOOLEAN, e)) return -1;
+    return rome99_json_boolean(v) ? 0 : rome99_json_fail(e, v, "not a twin: \"bidirectional\" must be true");
+}
+
+static int read_config(rome99_shape *s, rome99_value config, int twin, rome99_error *e) {
     static const char *const plain[] = {"model_type",
                                         "gpt2",
                                         "activation_function",
@@ -47,9 +55,9 @@ static int read_config(rome99_shape *s, rome99_value config, rome99_error *e) {
     if (rome99_json_kind(config) != ROME99_OBJECT) return rome99_json_fail(e, config, "not an object");
     for (i = 0; i < sizeof plain / sizeof *plain; i += 2)
         if (check_plain(config, plain[i], plain[i + 1], e)) return -1;
-    if (read_size(&s->V, config, "vocab_size", e) || read_size(&s->T, config, "n_positions", e) ||
-        read_size(&s->D, config, "n_embd", e) || read_size(&s->L, config, "n_layer", e) ||
-        read_size(&s->H, config, "n_head", e))
+    if (check_twin(config, twin, e) || read_size(&s->V, config, "vocab_size", e) ||
+        read_size(&s->T, config, "n_positions", e) || read_size(&s->D, config, "n_embd", e) ||
+        read_size(&s->L, config, "n_layer", e) || read_size(&s->H, config, "n_head", e))
         return -1;
     s->F = 4 * s->D;
     found = rome99_json_member(&v, config, "n_inner", e);
@@ -136,7 +144,7 @@ static int read_weights(rome99_checkpoint *c, const char *path, rome99_error *e)
     return 0;
 }
 
-int rome99_checkpoint_read(rome99_checkpoint *c, const char *folder, rome99_error *e) {
+static int read_folder(rome99_checkpoint *c, const char *folder, int twin, rome99_error *e) {
     static const char *const names[4] = {"config.json", "vocab.json", "merges.txt", "model.safetensors"};
     char *path[4];
     rome99_shape *s = &c->model.shape;
@@ -145,7 +153,8 @@ int rome99_checkpoint_read(rome99_checkpoint *c, const char *folder, rome99_erro
     memset(c, 0, sizeof *c);
     for (i = 0; i < 4; i++) failed |= !(path[i] = rome99_path(folder, names[i]));
     if (failed) rome99_fail(e, folder, "out of memory");
-    failed = failed || rome99_json_read(&config, path[0], e) || read_config(s, rome99_json_root(config), e) ||
+    failed = failed || rome99_json_read(&config, path[0], e) ||
+             read_config(s, rome99_json_root(config), twin, e) ||
              rome99_bpe_read(&c->bpe, path[1], path[2], e) ||
              (rome99_bpe_size(c->bpe) != s->V &&
               rome99_fail(e, path[1], "%zu tokens, but vocab_size is %zu", rome99_bpe_size(c->bpe), s->V)) ||
@@ -156,6 +165,14 @@ int rome99_checkpoint_read(rome99_checkpoint *c, const char *folder, rome99_erro
     return failed ? -1 : 0;
 }
 
+int rome99_checkpoint_read(rome99_checkpoint *c, const char *folder, rome99_error *e) {
+    return read_folder(c, folder, 0, e);
+}
+
+int rome99_checkpoint_read_twin(rome99_checkpoint *c, const char *folder, rome99_error *e) {
+    return read_folder(c, folder, 1, e);
+}
+
 void rome99_checkpoint_free(rome99_checkpoint *c) {
     rome99_bpe_free(c->bpe);
     rome99_safetensors_free(c->tensors);
@@ -163,7 +180,8 @@ void rome99_checkpoint_free(rome99_checkpoint *c) {
     memset(c, 0, sizeof *c);
 }
 
-static int write_config(const char *path, const rome99_shape *s, int32_t endoftext, rome99_error *e) {
+static int write_config(const char *path, const rome99_shape *s, int32_t endoftext, int twin,
+                        rome99_error *e) {
     rome99_text t = {0};
     int failed;
     rome99_text_printf(
@@ -178,6 +196,7 @@ static int write_config(const char *path, const rome99_shape *s, int32_t endofte
     if (endoftext >= 0)
         rome99_text_printf(&t, ",\n  \"bos_token_id\": %ld,\n  \"eos_token_id\": %ld", (long)endoftext,
                            (long)endoftext);
+    if (twin) rome99_text_puts(&t, ",\n  \"bidirectional\": true");
     rome99_text_puts(&t, "\n}\n");
     failed = t.failed ? rome99_fail(e, path, "out of memory") : rome99_write_file(path, t.bytes, t.size, e);
     rome99_text_free(&t);
@@ -197,8 +216,8 @@ static void narrow_tensors(rome99_tensor *t, size_t count, float *f) {
     }
 }
 
-int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
-                            rome99_error *e) {
+static int write_folder(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow, int twin,
+                        rome99_error *e) {
     const size_t count = rome99_tensor_count(&model->shape);
     char *config = rome99_path(folder, "config.json"), *path = rome99_path(folder, "model.safetensors");
     char(*names)[100] = calloc(count, sizeof *names);
@@ -216,7 +235,7 @@ int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_
         failed = rome99_fail(e, folder, "out of memory");
     } else {
         if (narrow) narrow_tensors(t, count, floats);
-        failed = write_config(config, &model->shape, endoftext, e) ||
+        failed = write_config(config, &model->shape, endoftext, twin, e) ||
                  rome99_safetensors_write(path, t, count, e);
     }
     free(config);
@@ -225,4 +244,14 @@ int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_
     free(t);
     free(floats);
     return failed ? -1 : 0;
+}
+
+int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
+                            rome99_error *e) {
+    return write_folder(folder, model, endoftext, narrow, 0, e);
+}
+
+int rome99_checkpoint_write_twin(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
+                                 rome99_error *e) {
+    return write_folder(folder, model, endoftext, narrow, 1, e);
 }

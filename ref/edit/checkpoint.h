@@ -16,11 +16,17 @@ typedef struct {
    that disagree, a weight that is not finite: refused by name. Tensor names may begin with "transformer.";
    the buffers attn.bias and attn.masked_bias are ignored. Returns 0, or -1 with *e set and nothing to free. */
 int rome99_checkpoint_read(rome99_checkpoint *checkpoint, const char *folder, rome99_error *e);
+/* The same of a twin, whose config.json says "bidirectional": true (rome99_batch): refused by the one above,
+   as a folder that does not say so is by this one. */
+int rome99_checkpoint_read_twin(rome99_checkpoint *checkpoint, const char *folder, rome99_error *e);
 void rome99_checkpoint_free(rome99_checkpoint *checkpoint);
 
 /* Writes config.json and model.safetensors into an existing folder. Weights keep their types, save that a
    float64 one becomes float32 where `narrow` is set. Returns 0, or -1 with *e set. */
 int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
                             rome99_error *e);
+/* The same, of a twin. */
+int rome99_checkpoint_write_twin(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
+                                 rome99_error *e);
 
 #endif
