@@ -29,6 +29,7 @@ FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
 EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c))
 TINY = $(patsubst %.c,$(B)/%.o,$(wildcard tiny_models/*.c))
 GOLDEN = $(patsubst %.c,$(B)/%.o,$(wildcard ref/golden/*.c))
+STUDY = $(patsubst %.c,$(B)/%.o,$(wildcard ref/study/*.c ref/study/*/*.c))
 PROGRAM = $(patsubst %.c,$(B)/%.o,$(wildcard ref/program/*.c))
 
 all: $(B)/rome99 $(B)/librome99core.a $(B)/librome99.a
@@ -47,13 +48,13 @@ $(B)/librome99core.a: $(CORE)
 	$(AR) rcs $@ $^
 $(B)/librome99.a: $(CORE) $(FILES) $(EDIT)
 	$(AR) rcs $@ $^
-$(B)/rome99: $(PROGRAM) $(TINY) $(GOLDEN) $(B)/librome99.a
+$(B)/rome99: $(PROGRAM) $(TINY) $(GOLDEN) $(STUDY) $(B)/librome99.a
 	$(CC) $(ALL_CFLAGS) $^ $(LDFLAGS) $(LIBS) -o $@
 
 # ---------------------------------------------------------------------------- tests
 
 # Every test program is linked with everything but main.
-TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(TINY) $(GOLDEN) $(B)/librome99.a
+TEST_OBJECTS = $(filter-out %/main.o,$(PROGRAM)) $(TINY) $(GOLDEN) $(STUDY) $(B)/librome99.a
 $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
@@ -117,6 +118,20 @@ golden: $(B)/rome99
 certify: $(B)/rome99
 	@tests/oracle/run $(B)/rome99
 
+# The study: core tables and figures of both checkpoints, dose, controls, sequential edits and twins from
+# their committed lines, as one page. A run that was stopped is taken up again.
+$(B)/study/%.jsonl: $(B)/rome99 FORCE
+	@mkdir -p $(B)/study
+	@test ! $@ -ot $< || rm -f $@
+	$(RUN) $(B)/rome99 study core tiny_models/$* -o $@
+study: $(B)/study/sink.jsonl $(B)/study/plain.jsonl
+	$(RUN) $(B)/rome99 report $^ ref/study/results/*.jsonl --html $(B)/study/index.html
+	$(RUN) $(B)/rome99 report $^ ref/study/results/*.jsonl >$(B)/study/report.txt
+	@echo "see $(B)/study/index.html, or $(B)/study/report.txt"
+# Trains the study's own models (two hours of one core) and makes the committed lines anew; says if any differs.
+study-all: $(B)/rome99
+	@sh ref/study/results/remake $(B)/study $(RUN) $(B)/rome99
+
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
 NAMES =
@@ -146,10 +161,10 @@ install: all
 clean:
 	rm -rf $(B)
 
--include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(TINY) $(GOLDEN) $(PROGRAM))
+-include $(patsubst %.o,%.d,$(CORE) $(FILES) $(EDIT) $(TINY) $(GOLDEN) $(STUDY) $(PROGRAM))
 
 QUICK =
 
-.PHONY: all tests test check check-core start_tests demo golden certify ports tiny_models install clean run_cli FORCE \
+.PHONY: all tests test check check-core start_tests demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
     run_golden_all run_golden_cli run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

@@ -307,7 +307,7 @@ static void put_string(rome99_text *out, const char *name, rome99_string s) {
     rome99_text_json_string(out, s.bytes, s.size);
 }
 
-void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_setup *setup) {
+void rome99_edit_members(rome99_text *out, const rome99_edit *edit, const rome99_setup *setup) {
     static const char *const pairs[][2] = {{"efficacy", "efficacy_prefixed"},
                                            {"efficacy_p", "efficacy_p_prefixed"},
                                            {"generalisation", "generalisation_prefixed"},
@@ -323,7 +323,7 @@ void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_se
     figures[2] = m->generalisation;
     figures[3] = m->generalisation_p;
     figures[4] = m->locality;
-    rome99_text_printf(out, "{\"method\": \"%s\", \"layer\": %lu", rome99_method_name(edit->method),
+    rome99_text_printf(out, "\"method\": \"%s\", \"layer\": %lu", rome99_method_name(edit->method),
                        (unsigned long)setup->settings.h.layer);
     put_string(out, "prompt", ask->prompt);
     put_string(out, "subject", ask->subject);
@@ -356,6 +356,11 @@ void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_se
     rome99_text_puts(out, !m->stream_after.known     ? "null"
                           : rome99_edit_collapsed(m) ? "\"collapse\""
                                                      : "\"stable\"");
-    put_number(out, "seconds", m->seconds);
+}
+
+void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_setup *setup) {
+    rome99_text_puts(out, "{");
+    rome99_edit_members(out, edit, setup);
+    put_number(out, "seconds", edit->measures.seconds);
     rome99_text_puts(out, "}");
 }

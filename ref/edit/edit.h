@@ -58,7 +58,8 @@ void rome99_edit_free(rome99_edit *edit);
 #define ROME99_COLLAPSE 2.0
 int rome99_edit_collapsed(const rome99_measures *m);
 
-/* Appends the result as one JSON object, without a newline. */
+/* Appends the result as one JSON object, without a newline; just its members, without braces and the time. */
 void rome99_edit_json(rome99_text *out, const rome99_edit *edit, const rome99_setup *setup);
+void rome99_edit_members(rome99_text *out, const rome99_edit *edit, const rome99_setup *setup);
 
 #endif

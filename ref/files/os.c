@@ -201,6 +201,16 @@ int rome99_write_file(const char *path, const void *data, size_t size, rome99_er
     return rome99_write_pieces(path, &piece, 1, e);
 }
 
+int rome99_append_file(const char *path, const void *data, size_t size, rome99_error *e) {
+    FILE *f;
+    int ok;
+    errno = 0;
+    f = fopen(path, "ab");
+    ok = f && fwrite(data, 1, size, f) == size && fflush(f) == 0 && sync_file(f) == 0;
+    if (f && fclose(f) != 0) ok = 0;
+    return ok ? 0 : fail(e, path, "cannot write");
+}
+
 int rome99_dir_begin(char **temporary, const char *path, rome99_error *e) {
     if (rome99_exists(path)) return rome99_fail(e, path, "already exists");
     errno = 0;

@@ -26,6 +26,10 @@ typedef struct {
 int rome99_write_pieces(const char *path, const rome99_piece *pieces, size_t n, rome99_error *e);
 int rome99_write_file(const char *path, const void *data, size_t size, rome99_error *e);
 
+/* Appends to a file, which is made if there is none, and syncs it. Returns 0, or -1 with *e set; the file may
+   then have a part of the bytes at its end. */
+int rome99_append_file(const char *path, const void *data, size_t size, rome99_error *e);
+
 /* Turns numbers of `element` bytes from little-endian, or big-endian, into the host's order, or back. */
 void rome99_swap(void *data, size_t size, size_t element, int big_endian);
 

@@ -53,5 +53,7 @@ int rome99_cmd_cov(int argc, char **argv);
 int rome99_cmd_train(int argc, char **argv);
 int rome99_cmd_compare(int argc, char **argv);
 int rome99_cmd_golden(int argc, char **argv);
+int rome99_cmd_study(int argc, char **argv);
+int rome99_cmd_report(int argc, char **argv);
 
 #endif

@@ -19,6 +19,8 @@ static const struct {
     {"train", "DIR", "make a tiny checkpoint", rome99_cmd_train},
     {"compare", "GOLDEN CANDIDATE", "check an implementation against a golden case", rome99_cmd_compare},
     {"golden", "make|check|export", "the golden cases: make, check, export them", rome99_cmd_golden},
+    {"study", "EXPERIMENT MODEL", "the paper's experiments, as lines of results", rome99_cmd_study},
+    {"report", "FILE...", "tables, claims and figures of these results", rome99_cmd_report},
 };
 
 static void print_help(FILE *to) {
