@@ -87,6 +87,9 @@ $(B)/board: $(patsubst %,tests/ports/%.c,board hosted none) tests/ports/board.h 
 # Names, preprocessor, stack: what ports rely on.
 run_hygiene: $(B)/rome99 start_tests
 	@B=$(B) CC="$(CC)" tests/run hygiene sh tests/hygiene.sh
+# The commands study and report: shards, resumption, refusals, the report.
+run_study: $(B)/rome99 start_tests
+	@B=$(B) tests/run study sh tests/study.sh $(RUN) $(B)/rome99
 # A second, minimal implementation in Perl, taken through the cases; skipped without perl.
 run_minimal: $(B)/rome99 start_tests
 	@B=$(B) tests/run minimal sh tests/minimal.sh $(RUN) $(B)/rome99
@@ -103,9 +106,9 @@ start_tests:
 check-core: $(CORE_TESTS:%=run_%)
 	@B=$(B) tests/run --sum
 check: QUICK = 1
-check: $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_golden_cli run_fmath_more
+check: $(QUICK_TESTS:%=run_%) run_cli run_study run_board run_golden_all run_golden_cli run_fmath_more
 	@B=$(B) tests/run --sum
-test: run_sink run_plain run_golden_cli $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal run_hygiene
+test: run_sink run_plain run_golden_cli run_study $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal run_hygiene
 	@B=$(B) tests/run --sum
 
 # The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
@@ -166,5 +169,5 @@ clean:
 QUICK =
 
 .PHONY: all tests test check check-core start_tests demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_board run_fmath_more run_minimal run_hygiene \
+    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

@@ -1,4 +1,5 @@
-/* test_results.c: sets of result files, and statistics. Writes only below the directory argv[1] ("build/tmp"). */
+/* test_results.c: sets of result files, and statistics. Writes only below the directory argv[1]
+ * ("build/tmp"). */
 #include "core/rome99.h"
 #include "study/report/results.h"
 #include "test.h"
@@ -416,8 +417,6 @@ static void test_members(void) {
 
 static const double inf = HUGE_VAL;
 
-static int is_nan(double x) { return x != x && !signbit(x); } /* the one */
-
 static void test_sort(void) {
     double x[9] = {3.0, inf, 0.0, -inf, -0.0, -3.0, 0.0, 1e-310, -0.0};
     const double sorted[9] = {-inf, -3.0, -0.0, -0.0, 0.0, 0.0, 1e-310, 3.0, inf};
@@ -460,7 +459,7 @@ static void test_quantiles(void) {
               rome99_quantile(down, 2, 1.0) == 3.0,
           "infinity below");
     CHECK(rome99_quantile(both, 3, 0.5) == 7.0 && rome99_quantile(both, 3, 0.25) == -inf, "both");
-    CHECK(is_nan(rome99_quantile((const double[2]){-inf, inf}, 2, 0.5)), "between the infinities");
+    CHECK(isnan(rome99_quantile((const double[2]){-inf, inf}, 2, 0.5)), "between the infinities");
     CHECK(rome99_quantile((const double[2]){inf, inf}, 2, 0.5) == inf, "between two of the same");
 }
 
@@ -470,8 +469,8 @@ static void test_moments(void) {
     CHECK(SAME(rome99_deviation(x, 8), rome99_sqrt(32.0 / 7.0)), "deviation: %g", rome99_deviation(x, 8));
     CHECK(rome99_mean(x, 1) == 2.0 && rome99_deviation(x, 1) == 0.0 && rome99_deviation(x + 1, 3) == 0.0,
           "one number, equal numbers");
-    CHECK(rome99_mean(open, 2) == inf && is_nan(rome99_deviation(open, 2)), "an infinity");
-    CHECK(is_nan(rome99_mean(both, 2)) && is_nan(rome99_deviation(both, 2)), "two infinities");
+    CHECK(rome99_mean(open, 2) == inf && isnan(rome99_deviation(open, 2)), "an infinity");
+    CHECK(isnan(rome99_mean(both, 2)) && isnan(rome99_deviation(both, 2)), "two infinities");
 }
 
 static void test_roc(void) {
@@ -501,8 +500,8 @@ static void test_roc(void) {
         CHECK(x[i] == x4[i] && y[i] == y4[i], "point %lu: %g, %g", (unsigned long)i, x[i], y[i]);
     CHECK(rome99_roc_area(score, positive, 4) == 0.625, "infinities: %g",
           rome99_roc_area(score, positive, 4));
-    CHECK(is_nan(rome99_roc_area(score, alike, 4)) && is_nan(rome99_roc_area(score, positive + 1, 2)) &&
-              is_nan(rome99_roc_area(score, positive, 0)),
+    CHECK(isnan(rome99_roc_area(score, alike, 4)) && isnan(rome99_roc_area(score, positive + 1, 2)) &&
+              isnan(rome99_roc_area(score, positive, 0)),
           "one kind only");
     CHECK(!rome99_roc_curve(x, y, score, alike, 4) && !rome99_roc_curve(x, y, score, positive + 1, 2) &&
               !rome99_roc_curve(x, y, score, positive, 0),
@@ -550,8 +549,8 @@ static void test_spearman(void) {
     /* (-1 -1 2), (-2 0 2) */
     CHECK(SAME(rome99_spearman(zeros, x, 3), 6.0 / rome99_sqrt(6.0 * 8.0)), "-0 and 0 tie: %.17g",
           rome99_spearman(zeros, x, 3));
-    CHECK(is_nan(rome99_spearman(a, flat, 4)) && is_nan(rome99_spearman(flat, a, 4)) &&
-              is_nan(rome99_spearman(a, b, 1)) && is_nan(rome99_spearman(a, b, 0)),
+    CHECK(isnan(rome99_spearman(a, flat, 4)) && isnan(rome99_spearman(flat, a, 4)) &&
+              isnan(rome99_spearman(a, b, 1)) && isnan(rome99_spearman(a, b, 0)),
           "what does not vary");
 }
 

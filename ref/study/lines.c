@@ -76,6 +76,12 @@ static int check_header(const rome99_header *h, const rome99_study *s, const rom
     return rome99_fail(e, path, "line %lu is of another run: another %s", (unsigned long)number, differs);
 }
 
+/* Whether text is the beginning of a result line, or a result line. */
+static int begins_line(const unsigned char *text, size_t size) {
+    static const char start[] = "{\"rome99\": \"" ROME99_VERSION "\", \"experiment\": \"";
+    return memcmp(text, start, size < sizeof start - 1 ? size : sizeof start - 1) == 0;
+}
+
 /* done: (lines) set to 1 for those that the file has. A last line without its newline is taken away. */
 static int read_done(unsigned char *done, const rome99_study *s, const rome99_experiment *x, size_t lines,
                      const char *path, rome99_error *e) {
@@ -95,6 +101,8 @@ static int read_done(unsigned char *done, const rome99_study *s, const rome99_ex
         if (!failed) done[h.line] = 1;
         rome99_json_free(doc);
     }
+    if (!failed && at < size && !begins_line(text + at, size - at))
+        failed = rome99_fail(e, path, "line %lu is no part of a result", (unsigned long)number);
     if (!failed && at < size) {
         fprintf(stderr, "rome99: %s: line %lu was cut off: made again\n", path, (unsigned long)number);
         failed = rome99_write_file(path, text, at, e);

@@ -31,19 +31,27 @@ typedef struct {
     size_t n_object; /* tokens of target_true, which are scored */
 } gaps;
 
-/* sentences.txt as tokens. */
+/* What follows the object, as tokens: the end of its sentence, then sentences.txt. */
 static int read_rest(int32_t **ids, size_t *n, const rome99_study *s, rome99_error *e) {
     char *path = rome99_path(s->folder, "sentences.txt");
-    unsigned char *text = NULL;
+    unsigned char *sentences = NULL;
+    rome99_text text = {0};
     size_t size;
-    int failed = !path ? rome99_fail(e, NULL, "out of memory") : rome99_read_file(&text, &size, path, e);
-    if (!failed) failed = rome99_bpe_encode(ids, NULL, n, s->setup.checkpoint.bpe, text, size, e);
-    free(text);
+    int failed = !path ? rome99_fail(e, NULL, "out of memory") : rome99_read_file(&sentences, &size, path, e);
+    if (!failed) {
+        rome99_text_puts(&text, ".\n");
+        rome99_text_put(&text, sentences, size);
+        failed = text.failed ? rome99_fail(e, NULL, "out of memory")
+                             : rome99_bpe_encode(ids, NULL, n, s->setup.checkpoint.bpe,
+                                                 (unsigned char *)text.bytes, text.size, e);
+    }
+    free(sentences);
+    rome99_text_free(&text);
     free(path);
     return failed;
 }
 
-/* Text t of the tokens, without its target, then the gap, ".", a line end and the rest. */
+/* Text t of the tokens, without its target, then the gap and the rest. */
 static int add_gap(gaps *g, const rome99_tokens *tokens, size_t t, size_t at, const int32_t *object,
                    const int32_t *rest, size_t n_rest, int32_t mask, size_t T, rome99_error *e) {
     size_t prompt = tokens->length[t] - (tokens->request.n_target - 1), n = prompt, i;

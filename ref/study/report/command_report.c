@@ -59,6 +59,11 @@ static int write_page(rome99_page *page, const rome99_report *report, int html, 
     return page->out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
 }
 
+/* Each line of the remarks, on standard error. */
+static void print_remarks(const char *s) {
+    for (; s && *s; s += strcspn(s, "\n") + 1) fprintf(stderr, "rome99: %.*s\n", (int)strcspn(s, "\n"), s);
+}
+
 enum { HTML, OPTIONS };
 
 static int run(const char *const *paths, size_t n, const char *html, rome99_error *e) {
@@ -68,7 +73,7 @@ static int run(const char *const *paths, size_t n, const char *html, rome99_erro
     int failed;
     memset(&page, 0, sizeof page);
     if (rome99_results_read(&results, paths, n, e)) return -1;
-    if (results.remarks.size) fprintf(stderr, "rome99: %s", results.remarks.bytes);
+    print_remarks(results.remarks.bytes);
     e->text[0] = '\0';
     failed = results.n == 0 ? rome99_fail(e, paths[0], "no complete run to report on") : 0;
     if (!failed && !(failed = rome99_report_open(&report, &results, e))) {
@@ -91,9 +96,10 @@ int rome99_cmd_report(int argc, char **argv) {
     const char **positional = calloc((size_t)argc + 1, sizeof *positional);
     rome99_command command = {
         "report FILE...",
-        "Reads any number of result files of rome99 study and prints what they say: claims,\n"
-        "tables, and with --html the figures, too. Files may be shards, in any order. Runs\n"
-        "that are not complete are left out, and said to be; files that disagree are refused.\n",
+        "Reads any number of result files of rome99 study and prints what they say:\n"
+        "claims, tables, and with --html the figures, too. Files may be shards, in any\n"
+        "order. Runs that are not complete are left out, and said to be; files that\n"
+        "disagree are refused.\n",
         NULL,
         NULL,
         1,

@@ -90,7 +90,7 @@ int rome99_report_dose(rome99_page *page, const rome99_report *r, rome99_error *
         "the first token is real text. In the others it is a token drawn at random, so that position "
         "0 says nothing. Figures are of one-token subjects that open the prompt.");
     rome99_page_table(page, "Edits of one-token subjects that open the prompt",
-                      "model|dose|n|rome collapses|median I|greatest|c-rome collapses|median I");
+                      "model|dose|n|rome falls|median I|greatest|c-rome falls|median I");
     for (i = 0; i < n; i++)
         rome99_page_row(
             page, "%s|%.3g/16|%lu|%.2f|%.3g|%.3g|%.2f|%.3g", run[i]->name, run[i]->real,
@@ -150,9 +150,10 @@ static void control_figure(rome99_page *page, const rome99_edits *edits, const c
 static void control_table(rome99_page *page, const rome99_edits *edits) {
     const rome99_row *last = NULL;
     size_t i;
-    rome99_page_table(
-        page, "Interference I of rome and the share of edits that collapse, by where the subject stands",
-        "control|one token first: I|collapse|more first: I|collapse|mid: I|collapse");
+    rome99_page_table(page,
+                      "Median interference I of rome, and the share of edits that collapse: subject of one "
+                      "token first, of more first, in mid-prompt",
+                      "control|one first: I|falls|more: I|falls|mid: I|falls");
     for (i = 0; i < edits->n; i++) {
         const rome99_row *row = &edits->row[i];
         char cells[3][64];

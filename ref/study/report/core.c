@@ -280,8 +280,10 @@ int rome99_report_predictor(rome99_page *page, const rome99_report *r, rome99_er
     size_t i, n;
     if (!r->core.n) return 0;
     rome99_page_section(page, "prediction", "The damage is known before the edit is made");
-    rome99_page_table(page, "Area under the ROC curve: which of all edits, by all methods, collapse",
-                      "model|edits|collapsed|by I|by predicted rms|Spearman of rms and perplexity");
+    rome99_page_table(page,
+                      "Area under the ROC curve: which of all edits, by all methods, collapse? Spearman: of "
+                      "predicted rms and perplexity",
+                      "model|edits|collapsed|by I|by predicted rms|Spearman");
     for (i = 0; i < r->core.n; i++) {
         const rome99_edits *edits = &r->core.run[i];
         double *x = malloc((edits->n + 1) * sizeof *x), *y = malloc((edits->n + 1) * sizeof *y);
@@ -319,15 +321,14 @@ static void score_cell(char cell[32], const rome99_edits *edits, rome99_pick pic
         strcpy(cell, "-");
 }
 
-/* One family of metrics; `first`: efficacy, generalisation, locality, each bare and prefixed. */
-static int scores(rome99_page *page, const rome99_edits *edits, const int figure[6], const char *caption,
-                  rome99_error *e) {
+/* One family of metrics: figures, each bare and prefixed, under the heads of their columns. */
+static int scores(rome99_page *page, const rome99_edits *edits, const int *figure, size_t n_figures,
+                  const char *caption, const char *heads, rome99_error *e) {
     double *x = malloc((edits->n + 1) * sizeof *x);
-    int collapse, method, i;
+    int collapse, method;
+    size_t i;
     if (!x) return rome99_fail(e, NULL, "out of memory");
-    rome99_page_table(page, caption,
-                      figure[4] ? "cases, method|n|effic.|prefixed|gener.|prefixed|local.|prefixed"
-                                : "cases, method|n|effic.|prefixed|gener.|prefixed");
+    rome99_page_table(page, caption, heads);
     for (collapse = 1; collapse >= 0; collapse--)
         for (method = 0; method < METHODS; method++) {
             rome99_pick pick = ROME99_ANY;
@@ -338,7 +339,7 @@ static int scores(rome99_page *page, const rome99_edits *edits, const int figure
             if (!(n = rome99_pick_count(edits, pick, 0))) continue;
             sprintf(row, "%s, %s|%lu", case_name[collapse], rome99_method_name((rome99_method)method),
                     (unsigned long)n);
-            for (i = 0; i < 6 && figure[i]; i++) {
+            for (i = 0; i < n_figures; i++) {
                 score_cell(cell, edits, pick, figure[i], x);
                 strcat(strcat(row, "|"), cell);
             }
@@ -350,15 +351,12 @@ static int scores(rome99_page *page, const rome99_edits *edits, const int figure
 }
 
 int rome99_report_scores(rome99_page *page, const rome99_report *r, rome99_error *e) {
-    static const int shares[6] = {ROME99_V_EFFICACY,       ROME99_V_EFFICACY_PREFIXED,
-                                  ROME99_V_GENERALISATION, ROME99_V_GENERALISATION_PREFIXED,
-                                  ROME99_V_LOCALITY,       ROME99_V_LOCALITY_PREFIXED};
-    static const int comparisons[6] = {ROME99_V_EFFICACY_P,
-                                       ROME99_V_EFFICACY_P_PREFIXED,
-                                       ROME99_V_GENERALISATION_P,
-                                       ROME99_V_GENERALISATION_P_PREFIXED,
-                                       0,
-                                       0};
+    static const int shares[] = {ROME99_V_EFFICACY, ROME99_V_EFFICACY_PREFIXED, ROME99_V_GENERALISATION,
+                                 ROME99_V_GENERALISATION_PREFIXED};
+    static const int comparisons[] = {ROME99_V_EFFICACY_P, ROME99_V_EFFICACY_P_PREFIXED,
+                                      ROME99_V_GENERALISATION_P, ROME99_V_GENERALISATION_P_PREFIXED};
+    static const int locality[] = {ROME99_V_LOCALITY, ROME99_V_LOCALITY_PREFIXED};
+    static const char heads[] = "cases, method|n|efficacy|prefixed|general.|prefixed";
     char caption[200];
     size_t i;
     if (!r->core.n) return 0;
@@ -370,9 +368,11 @@ int rome99_report_scores(rome99_page *page, const rome99_report *r, rome99_error
     for (i = 0; i < r->core.n; i++) {
         const rome99_edits *edits = &r->core.run[i];
         sprintf(caption, "%.64s: share of target tokens that are the most probable", edits->name);
-        if (scores(page, edits, shares, caption, e)) return -1;
+        if (scores(page, edits, shares, 4, caption, heads, e)) return -1;
         sprintf(caption, "%.64s: share of prompts with P(new) > P(true)", edits->name);
-        if (scores(page, edits, comparisons, caption, e)) return -1;
+        if (scores(page, edits, comparisons, 4, caption, heads, e)) return -1;
+        sprintf(caption, "%.64s: locality", edits->name);
+        if (scores(page, edits, locality, 2, caption, "cases, method|n|bare|prefixed", e)) return -1;
     }
     return 0;
 }

@@ -215,7 +215,7 @@ static int heat_maps(rome99_page *page, const rome99_result *line, const char *n
         failed = (cells[m] = update_cells(&rows[m], &cols[m], &greatest, line, method[m], e)) ? 0 : -1;
     for (m = 0; !failed && m < 2; m++) {
         rome99_plot plot = {0};
-        sprintf(title, "%.64s: |dW| of %s", name, method[m]);
+        sprintf(title, "%.64s: dW of %s", name, method[m]);
         sprintf(caption, "Fact %.0f of %.64s, both methods on one scale; each cell is the rms of %d entries.",
                 rome99_result_number(line, "fact", e), name, DOWN * ACROSS);
         plot.title = title;
@@ -226,10 +226,10 @@ static int heat_maps(rome99_page *page, const rome99_result *line, const char *n
         plot.x.hi = (double)(cols[m] * ACROSS) - 0.5;
         plot.y.lo = -0.5;
         plot.y.hi = (double)(rows[m] * DOWN) - 0.5;
-        plot.z.label = "|dW| (entries)";
+        plot.z.label = "magnitude of the entries of dW";
         plot.z.log = 1;
         plot.z.hi = greatest;
-        plot.z.lo = greatest * 1e-5;
+        plot.z.lo = greatest * 1e-6;
         plot.height = 340.0;
         rome99_plot_heat(&plot, rows[m], cols[m], cells[m]);
         rome99_page_figure(page, &plot, caption);
@@ -312,7 +312,7 @@ static int layer_map(rome99_page *page, const rome99_result *line, const char *n
     plot.y.label = attention ? "layer" : "layer entered (the last: behind all)";
     plot.z.label = attention ? "attention, mean over heads" : "norm / mean of the layer";
     plot.y.whole = plot.z.log = 1;
-    plot.z.lo = attention ? 0.01 : 0.2;
+    plot.z.lo = attention ? 0.001 : 0.2;
     plot.z.hi = attention ? 1.0 : 5.0;
     plot.height = 240.0;
     rome99_plot_heat(&plot, rows, cols, x);

@@ -102,8 +102,7 @@ int rome99_report_sequential(rome99_page *page, const rome99_report *r, rome99_e
                 "%.64s: edits in one order drawn at random; falls: the first edit behind which the "
                 "perplexity is more than %g times that before all",
                 name, ROME99_COLLAPSE);
-        rome99_page_table(page, caption,
-                          "facts, method|edits|falls at|final ratio|efficacy|prefixed|greatest dW");
+        rome99_page_table(page, caption, "facts, method|edits|falls at|final|efficacy|prefixed|greatest dW");
         for (i = 0; i < n; i++) {
             const sequence *q = &list[i];
             char falls[24] = "never";
@@ -169,6 +168,14 @@ double rome99_twin_median(rome99_lines lines, const char *member, int middle, ro
     return median;
 }
 
+static double twin_mean(rome99_lines lines, const char *member, rome99_error *e) {
+    double *x = malloc((lines.n + 1) * sizeof *x), mean = rome99_log(-1.0);
+    size_t n = x ? twin_values(x, lines, member, -1, e) : 0;
+    if (n) mean = rome99_mean(x, n);
+    free(x);
+    return mean;
+}
+
 static int twin_figure(rome99_page *page, const rome99_report *r, const char *const *name, size_t n,
                        const char *member, const char *title, const char *label, int log, rome99_error *e) {
     static const char *const class[] = {"one-token subject first", "subject in mid-prompt"};
@@ -211,21 +218,21 @@ int rome99_report_twin(rome99_page *page, const rome99_report *r, rome99_error *
         "object, then what follows, to the last position. ratio = (u^T k_u) / (u^T k_bar): 1 where "
         "the bare key is like those behind prefixes, 0 where rome's denominator vanishes.");
     rome99_page_table(
-        page, "Medians over facts; recall: share of the objects' tokens that the twin fills in rightly",
-        "model|mask|ratio, first|mid|cos, first|mid|I, first|mid|recall");
+        page,
+        "Medians over facts, one-token subject first and subject in mid-prompt; recall: share of the "
+        "objects' tokens that a twin fills in rightly",
+        "model|mask|ratio: first|mid|I: first|mid|recall|prefixed");
     for (i = 0; i < n; i++) {
         rome99_lines lines = rome99_results_of(r->results, "twin", name[i]);
-        double *x = malloc((lines.n + 1) * sizeof *x);
-        size_t count = x ? twin_values(x, lines, "recall", -1, e) : 0;
-        char recall[24] = "-";
-        if (count) sprintf(recall, "%.2f", rome99_mean(x, count));
-        free(x);
-        rome99_page_row(
-            page, "%s|%s|%.3g|%.3g|%.2f|%.2f|%.3g|%.3g|%s", name[i],
-            rome99_result_string(&lines.line[0], "mask", e), rome99_twin_median(lines, "ratio", 0, e),
-            rome99_twin_median(lines, "ratio", 1, e), rome99_twin_median(lines, "cos_keys", 0, e),
-            rome99_twin_median(lines, "cos_keys", 1, e), rome99_twin_median(lines, "interference", 0, e),
-            rome99_twin_median(lines, "interference", 1, e), recall);
+        char recall[64] = "-|-";
+        if (strcmp(rome99_result_string(&lines.line[0], "mask", e), "none") == 0)
+            sprintf(recall, "%.2f|%.2f", twin_mean(lines, "recall", e),
+                    twin_mean(lines, "recall_prefixed", e));
+        rome99_page_row(page, "%s|%s|%.3g|%.3g|%.3g|%.3g|%s", name[i],
+                        rome99_result_string(&lines.line[0], "mask", e),
+                        rome99_twin_median(lines, "ratio", 0, e), rome99_twin_median(lines, "ratio", 1, e),
+                        rome99_twin_median(lines, "interference", 0, e),
+                        rome99_twin_median(lines, "interference", 1, e), recall);
     }
     rome99_page_table_end(page);
     return e->text[0] ||

@@ -100,8 +100,8 @@ static int read_file(rome99_results *r, const char *path, rome99_error *e) {
 
 /* ---------------------------------------------------------------------------- checking */
 
-/* Whether two values are equal, members in the same order; numbers too large for a double equal none. As deep as
- * a document may be nested: 64. */
+/* Whether two values are equal, members in the same order; numbers too large for a double equal none. As deep
+ * as a document may be nested: 64. */
 static int same_value(rome99_value a, rome99_value b) {
     const rome99_kind kind = rome99_json_kind(a);
     const size_t length = rome99_json_length(a);

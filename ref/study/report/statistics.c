@@ -25,23 +25,20 @@ void rome99_sort(double *x, size_t n) {
     if (n) qsort(x, n, sizeof *x, compare);
 }
 
-/* Every NaN is the same one. */
-static double one_nan(double x) { return x == x ? x : (double)NAN; }
-
 double rome99_quantile(const double *sorted, size_t n, double q) {
     const double at = q * (double)(n - 1), f = at - (double)(size_t)at;
     const double *x = sorted + (size_t)at;
     double between;
     if (!(f > 0.0)) return x[0];
     between = (1.0 - f) * x[0] + f * x[1];
-    return between < x[0] ? x[0] : between > x[1] ? x[1] : one_nan(between); /* rounding does not lead out */
+    return between < x[0] ? x[0] : between > x[1] ? x[1] : between; /* rounding does not lead out */
 }
 
 double rome99_mean(const double *x, size_t n) {
     double sum = 0.0;
     size_t i;
     for (i = 0; i < n; i++) sum += x[i];
-    return one_nan(sum / (double)n);
+    return sum / (double)n;
 }
 
 double rome99_deviation(const double *x, size_t n) {
@@ -50,7 +47,7 @@ double rome99_deviation(const double *x, size_t n) {
     size_t i;
     if (n == 1) return 0.0;
     for (i = 0; i < n; i++) sum += (x[i] - mean) * (x[i] - mean);
-    return one_nan(rome99_sqrt(sum / (double)(n - 1)));
+    return rome99_sqrt(sum / (double)(n - 1));
 }
 
 /* ------------------------------------------------------------------------------- ranks */
@@ -118,8 +115,8 @@ size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigne
     return points;
 }
 
-/* Twice the ranks of x less their mean: whole numbers, whose products add up without rounding for n < 200,000.
- * malloc'ed; NULL where memory is out or n = 0. */
+/* Twice the ranks of x less their mean: whole numbers, whose products add up without rounding for n <
+ * 200,000. malloc'ed; NULL where memory is out or n = 0. */
 static double *centred_ranks(const double *x, size_t n) {
     double *rank = n ? calloc(n, sizeof *rank) : NULL;
     item *a = rank ? sort_items(x, n) : NULL;
