@@ -120,31 +120,51 @@ static size_t values_of(const char **value, size_t most, const rome99_edits *edi
 
 enum { MOST_VALUES = 24 };
 
-/* I by the values of one or two controls, whose values are the same. */
-static void control_figure(rome99_page *page, const rome99_edits *edits, const char *const *control, size_t n,
-                           const char *title, const char *label, const char *caption) {
-    const char *value[MOST_VALUES];
+/* A panel of I by categories. */
+static rome99_plot panel(const char *title, const char *label, const char *const *category, size_t count) {
     rome99_plot plot = {0};
-    double five[5];
-    size_t count = values_of(value, MOST_VALUES, edits, control[0]), i, k;
-    if (!count) return;
     plot.title = title;
     plot.description = "Interference of rome, one-token subject first.";
     plot.x.label = label;
-    plot.x.categories = value;
+    plot.x.categories = category;
     plot.x.count = count;
     plot.y.label = "interference I of rome";
     plot.y.log = 1;
-    for (k = 0; k < n; k++)
-        for (i = 0; i < count; i++) {
-            rome99_pick pick = {ROME99_ROME, -1, ROME99_FIRST_ONE, NULL, NULL};
-            pick.control = control[k];
-            pick.value = value[i];
-            if (!rome99_pick_five(five, edits, pick, ROME99_V_INTERFERENCE))
-                rome99_plot_interval(&plot, k, n > 1 ? control[k] : NULL,
-                                     (double)i + (n > 1 ? (k ? 0.15 : -0.15) : 0.0), five);
-        }
-    rome99_page_figure(page, &plot, caption);
+    return plot;
+}
+
+/* The distribution under one value of a control, at x. */
+static void add_interval(rome99_plot *plot, const rome99_edits *edits, const char *control, const char *value,
+                         size_t style, const char *name, double x) {
+    rome99_pick pick = {ROME99_ROME, -1, ROME99_FIRST_ONE, NULL, NULL};
+    double five[5];
+    pick.control = control;
+    pick.value = value;
+    if (!rome99_pick_five(five, edits, pick, ROME99_V_INTERFERENCE))
+        rome99_plot_interval(plot, style, name, x, five);
+}
+
+static void control_figures(rome99_page *page, const rome99_edits *edits) {
+    static const char *const prefixes[] = {"prefixes", "prefixes, no empty one"};
+    static const char *const with[] = {"the empty template is one of the N", "it is left out of k_bar"};
+    static const char *const other[][2] = {
+        {"none", ""}, {"C", "identity"}, {"C", "without position 0"}, {"separator", "blank"}};
+    static const char *const other_name[] = {"as usual", "C = identity", "C without position 0",
+                                             "blank for line end"};
+    const char *value[MOST_VALUES];
+    size_t n = values_of(value, MOST_VALUES, edits, prefixes[0]), i, k;
+    rome99_plot plot = panel("How many prefixes?", "prefixes beside the empty one", value, n);
+    for (k = 0; k < 2; k++)
+        for (i = 0; i < n; i++)
+            add_interval(&plot, edits, prefixes[k], value[i], k, with[k], (double)i + (k ? 0.15 : -0.15));
+    rome99_page_figure(page, &plot, "One-token subjects first: least, quartiles and median, greatest.");
+    n = values_of(value, MOST_VALUES, edits, "words in a prefix");
+    plot = panel("How long are they?", "words kept of each of the 20 prefixes", value, n);
+    for (i = 0; i < n; i++) add_interval(&plot, edits, "words in a prefix", value[i], 0, NULL, (double)i);
+    rome99_page_figure(page, &plot, "The same; 0: only the separator, twenty times.");
+    plot = panel("C and the separator", "what is changed", other_name, 4);
+    for (i = 0; i < 4; i++) add_interval(&plot, edits, other[i][0], other[i][1], 0, NULL, (double)i);
+    rome99_page_figure(page, &plot, "The same. I is always with the corpus's C, u as it was solved.");
 }
 
 static void control_table(rome99_page *page, const rome99_edits *edits) {
@@ -176,8 +196,6 @@ static void control_table(rome99_page *page, const rome99_edits *edits) {
 }
 
 int rome99_report_controls(rome99_page *page, const rome99_report *r, rome99_error *e) {
-    static const char *const prefixes[] = {"prefixes", "prefixes, no empty one"},
-                             *const words = "words in a prefix", *const c = "C";
     size_t i;
     (void)e;
     if (!r->controls.n) return 0;
@@ -191,13 +209,7 @@ int rome99_report_controls(rome99_page *page, const rome99_report *r, rome99_err
     for (i = 0; i < r->controls.n; i++) {
         const rome99_edits *edits = &r->controls.run[i];
         control_table(page, edits);
-        control_figure(
-            page, edits, prefixes, 2, "How many prefixes?", "prefixes beside the empty one",
-            "One-token subject first: least, quartiles and median, greatest. With the empty template among "
-            "the N of k_bar, and without.");
-        control_figure(page, edits, &words, 1, "How long are they?", "words kept of each of the 20 prefixes",
-                       "The same; 0: only the separator, twenty times.");
-        control_figure(page, edits, &c, 1, "Which C?", "C in the solve for u", "The same.");
+        control_figures(page, edits);
     }
     return 0;
 }
