@@ -261,7 +261,7 @@ bad_file "onto another model of that name" "$F: line 1 is of another run: anothe
 bad_file "onto other inputs" "$F: line 1 is of another run: another inputs" "$F" study core "$D/inputs/tiny" -o "$F"
 sed '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/' "$D/core.jsonl" >"$F"
 onto "another version" "made by rome99 9.9.9"
-has "onto another version: where" "$line" "$F: line 7:"
+has "onto another version: where" "$line" "$F: line 7, byte 1:"
 sed '3s/"lines": 99/"lines": 98/' "$D/core.jsonl" >"$F"
 onto "another number of lines" "$F: line 3 is of another run"
 sed '3s/"line": 2/"line": 99/' "$D/core.jsonl" >"$F"
@@ -384,7 +384,7 @@ refused() { # NAME WANTED SED-SCRIPT: core with a change
     bad "report: $1" "$2" report "$D/wrong" --html "$D/page.html"
     [ ! -e "$D/page.html" ] || fail "report: $1" "a page was written"
 }
-refused "two versions" "$D/wrong: line 7:" '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/'
+refused "two versions" "$D/wrong: line 7, byte 1:" '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/'
 refused "no JSON" "$D/wrong: line 2" '2s/.*/Dear diary/'
 refused "a blank line" "$D/wrong: line 3" '3s/.*//'
 refused "a run that study has not" "$D/wrong: line 4" '4s/"experiment": "core"/"experiment": "cores"/'

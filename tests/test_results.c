@@ -209,7 +209,7 @@ static void test_remarks(void) {
     gives(2, 2, "a: line 2 is cut off: left out\n");
     put(0, " ");
     gives(1, 0, "a: line 1 is cut off: left out\n");
-    put2(0, altered(0, "sink", "a\\nb"), altered(0, "\"core\"", "\"twin\""));
+    put2(0, altered(0, "sink", "a\\u007Fb"), altered(0, "\"core\"", "\"twin\""));
     gives(1, 0,
           "core of a?b: 1 of 2 lines are there: left out\ntwin of sink: 1 of 2 lines are there: left out\n");
     put2(0, altered(0, "\"core\"", "\"dose\""), altered(1, "\"core\"", "\"dose\""));
@@ -288,6 +288,8 @@ static void test_refuses(void) {
                  {"\"seed\": 1", "\"seed\": 4294967296", "a: line 2*whole number"},
                  {"\"abc\"", "null", "a: line 2*\"model\" must be a string"},
                  {"sink", "si\\u0000nk", "a: line 2*name has a NUL"},
+                 {"sink", "a|b", "a: line 2*no name of a model's folder"},
+                 {"sink", "a\\nb", "a: line 2*no name of a model's folder"},
                  {"sink", "1234567890123456789012345678901234567890123456789012345678901234",
                   "a: line 2: \"name\" has more than 63 bytes"},
                  {"\"x\"", "x", "a: line 2*expected"},

@@ -96,6 +96,7 @@ static int fail(rome99_error *e, const char *path, const char *what) {
 }
 
 int rome99_exists(const char *path) { return kind_of(path) != MISSING; }
+int rome99_is_file(const char *path) { return kind_of(path) == REGULAR; }
 
 char *rome99_path(const char *dir, const char *name) {
     const size_t length = strlen(dir);

@@ -71,17 +71,17 @@ static void leave_out_empty(rome99_pair *pair) {
     }
 }
 
-/* What settings need beside the setup: read or computed once. */
-static int prepare(rome99_study *s, const setting *x, rome99_error *e) {
-    char *path;
-    int failed;
-    if (x->what == WITHOUT_FIRST && !s->L) return rome99_study_moment(s, 1, e);
-    if (x->what != SPACE || s->space.list.n) return 0;
-    if (!(path = rome99_path(s->folder, "templates_space.json")))
-        return rome99_fail(e, NULL, "out of memory");
-    failed = rome99_prefixes_read(&s->space, path, 1, e);
+/* templates_space.json is there, and there are as many templates as any setting takes. */
+static int check(rome99_study *s, rome99_error *e) {
+    char *path = rome99_path(s->folder, "templates_space.json");
+    size_t i;
+    int failed = path ? rome99_prefixes_read(&s->space, path, 1, e) : rome99_fail(e, NULL, "out of memory");
     if (!failed && s->space.list.n != s->setup.templates.list.n)
         failed = rome99_fail(e, path, "must have as many templates as templates.json");
+    for (i = 0; !failed && i < SETTINGS; i++)
+        if (settings[i].n >= s->setup.templates.list.n)
+            failed = rome99_fail(e, s->folder, "controls need %lu templates beside the empty one",
+                                 (unsigned long)settings[i].n);
     free(path);
     return failed;
 }
@@ -91,8 +91,6 @@ static int edit_so(rome99_study *s, size_t fact, const setting *x, rome99_error 
     rome99_strings usual = s->setup.templates.list, list;
     double *L = s->setup.L;
     int failed;
-    if (x->n >= usual.n)
-        return rome99_fail(e, s->folder, "templates.json has too few templates for controls");
     if (!(list.item = malloc(usual.n * sizeof *list.item))) return rome99_fail(e, NULL, "out of memory");
     choose_templates(&list, &usual, &s->space.list, x);
     rome99_study_forget(s);
@@ -112,7 +110,8 @@ static int edit_so(rome99_study *s, size_t fact, const setting *x, rome99_error 
 
 static int controls_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *e) {
     const setting *x = &settings[i / s->facts.n];
-    if (prepare(s, x, e) || edit_so(s, i % s->facts.n, x, e)) return -1;
+    if (x->what == WITHOUT_FIRST && !s->L && rome99_study_moment(s, 1, e)) return -1;
+    if (edit_so(s, i % s->facts.n, x, e)) return -1;
     rome99_text_printf(out, ", \"kind\": \"edit\", \"control\": \"%s\", \"value\": \"%s\"", x->control,
                        x->value);
     rome99_put_edit(out, s, i % s->facts.n);
@@ -120,6 +119,10 @@ static int controls_line(rome99_text *out, rome99_study *s, size_t i, rome99_err
     return 0;
 }
 
-const rome99_experiment rome99_controls = {
-    "controls",   "every fact by rome with one thing changed", 0, controls_together, controls_count,
-    controls_line};
+const rome99_experiment rome99_controls = {"controls",
+                                           "every fact by rome with one thing changed",
+                                           0,
+                                           controls_together,
+                                           controls_count,
+                                           controls_line,
+                                           check};

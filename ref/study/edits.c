@@ -31,8 +31,13 @@ static int core_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
     return 0;
 }
 
-const rome99_experiment rome99_core = {
-    "core", "every fact by every method; keys, update, layers", 0, core_together, core_count, core_line};
+const rome99_experiment rome99_core = {"core",
+                                       "every fact by every method; keys, update, layers",
+                                       0,
+                                       core_together,
+                                       core_count,
+                                       core_line,
+                                       rome99_keys_check};
 
 /* ------------------------------------------------------------------------------- dose */
 
@@ -63,5 +68,7 @@ static int dose_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
 }
 
 const rome99_experiment rome99_dose = {
-    "dose",   "every fact by rome and c-rome, on a model trained with --real N", 0, dose_together, dose_count,
-    dose_line};
+    "dose",     "every fact by rome and c-rome, on a model trained with --real N",
+    0,          dose_together,
+    dose_count, dose_line,
+    NULL};

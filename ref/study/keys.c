@@ -151,8 +151,6 @@ static int median_fact(size_t *fact, rome99_study *s, rome99_error *e) {
         list[n++].fact = i;
     }
     rome99_study_forget(s);
-    if (!failed && n == 0)
-        failed = rome99_fail(e, s->folder, "no one-token subject opens a prompt of facts.json");
     if (!failed) {
         qsort(list, n, sizeof *list, by_interference);
         *fact = list[n / 2].fact;
@@ -218,9 +216,6 @@ int rome99_layers_line(rome99_text *out, rome99_study *s, rome99_error *e) {
     size_t L = model->shape.L, T = model->shape.T, n = s->setup.stream.n, i;
     layer_sums sums;
     int failed;
-    for (i = 0; i < n; i++)
-        if (s->setup.stream.text[i].length != T)
-            return rome99_fail(e, s->folder, "windows.safetensors: windows must have n_positions tokens");
     if (!(sums.norm = calloc((2 * L + 1) * T, sizeof *sums.norm)))
         return rome99_fail(e, NULL, "out of memory");
     sums.attention = sums.norm + (L + 1) * T;
@@ -235,6 +230,25 @@ int rome99_layers_line(rome99_text *out, rome99_study *s, rome99_error *e) {
     }
     free(sums.norm);
     return failed;
+}
+
+int rome99_layers_check(rome99_study *s, rome99_error *e) {
+    size_t i;
+    for (i = 0; i < s->setup.stream.n; i++)
+        if (s->setup.stream.text[i].length != s->setup.checkpoint.model.shape.T)
+            return rome99_fail(e, s->folder, "windows.safetensors: windows must have n_positions tokens");
+    return 0;
+}
+
+int rome99_keys_check(rome99_study *s, rome99_error *e) {
+    size_t i = 0;
+    while (i < s->facts.n && s->group[i] != ROME99_FIRST_ONE) i++;
+    if (i == s->facts.n)
+        return rome99_fail(e, s->folder, "no one-token subject opens a prompt of facts.json");
+    if ((double)(4 * s->facts.n) <= 3.0 * rome99_tsne_defaults.perplexity)
+        return rome99_fail(e, s->folder, "facts.json: t-SNE needs %.0f facts or more",
+                           0.75 * rome99_tsne_defaults.perplexity + 0.5);
+    return rome99_layers_check(s, e);
 }
 
 int rome99_keys_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *e) {

@@ -24,7 +24,7 @@ static int get_size(uint64_t *x, rome99_value line, const char *key, uint64_t mo
 }
 
 static int read_header(rome99_header *h, rome99_value line, rome99_error *e) {
-    const char *version;
+    const char *version, *c;
     uint64_t number, lines;
     if (rome99_json_kind(line) != ROME99_OBJECT) return rome99_json_fail(e, line, "not an object");
     if (get_string(&version, NULL, line, "rome99", e)) return -1;
@@ -36,22 +36,33 @@ static int read_header(rome99_header *h, rome99_value line, rome99_error *e) {
         get_string(&h->kind, NULL, line, "kind", e) || get_size(&h->seed, line, "seed", UINT32_MAX, e) ||
         get_size(&lines, line, "lines", 10000000, e) || get_size(&number, line, "line", lines - 1, e))
         return -1;
+    for (c = h->name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == '|')
+            return rome99_json_fail(e, line, "no name of a model's folder");
     h->line = (size_t)number;
     h->lines = (size_t)lines;
     return 0;
 }
 
+/* Messages of the JSON reader begin with `where` and ":1:BYTE:", a line being the whole document. */
+static int fail_in_line(rome99_error *e, const char *where, const rome99_error *inner) {
+    const char *place = inner->text + strlen(where);
+    if (strncmp(inner->text, where, strlen(where)) != 0 || strncmp(place, ":1:", 3) != 0)
+        return rome99_fail(e, NULL, "%s", inner->text);
+    return rome99_fail(e, NULL, "%s, byte %s", where, place + 3);
+}
+
 int rome99_line_read(rome99_header *h, rome99_json **doc, const char *path, size_t number, const char *text,
                      size_t size, rome99_error *e) {
-    char where[300];
+    char where[250];
     rome99_error inner;
-    snprintf(where, sizeof where, "%.240s: line %lu", path, (unsigned long)number);
+    sprintf(where, "%.200s: line %lu", path, (unsigned long)number);
     if (rome99_json_parse(doc, where, (const unsigned char *)text, size, &inner))
-        return rome99_fail(e, NULL, "%s", inner.text);
+        return fail_in_line(e, where, &inner);
     if (!read_header(h, rome99_json_root(*doc), &inner)) return 0;
     rome99_json_free(*doc);
     *doc = NULL;
-    return rome99_fail(e, NULL, "%s", inner.text);
+    return fail_in_line(e, where, &inner);
 }
 
 size_t rome99_line_size(int *whole, const unsigned char *text, size_t size) {
@@ -89,6 +100,7 @@ static int read_done(unsigned char *done, const rome99_study *s, const rome99_ex
     size_t size, at, length, number = 1;
     int whole, failed = 0;
     if (!rome99_exists(path)) return 0;
+    if (!rome99_is_file(path)) return rome99_fail(e, path, "is not a regular file");
     if (rome99_read_file(&text, &size, path, e)) return -1;
     for (at = 0; !failed && at < size; at += length + 1, number++) {
         rome99_header h;

@@ -236,4 +236,5 @@ const rome99_experiment rome99_sequential = {"sequential",
                                              0,
                                              sequential_together,
                                              sequential_count,
-                                             sequential_line};
+                                             sequential_line,
+                                             NULL};

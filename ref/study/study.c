@@ -72,6 +72,10 @@ static int identify(rome99_study *s, const char *folder, rome99_error *e) {
         return rome99_fail(e, folder, "the folder's name has more than %lu bytes",
                            (unsigned long)sizeof s->name - 1);
     memcpy(s->name, folder + start, n - start);
+    for (i = 0; s->name[i]; i++)
+        if ((unsigned char)s->name[i] < 0x20 || s->name[i] == '|')
+            return rome99_fail(e, folder,
+                               "the folder's name stands in tables: no control characters, no \"|\"");
     for (i = 0; !failed && i <= sizeof files / sizeof *files; i++) {
         char *path = rome99_path(folder, i ? files[i - 1] : "model.safetensors");
         failed = !path ? rome99_fail(e, NULL, "out of memory") : 0;
@@ -162,7 +166,7 @@ int rome99_study_open(rome99_study *s, const rome99_experiment *x, const char *f
     s->seed = 1;
     if (!(facts = rome99_path(folder, "facts.json"))) return rome99_fail(e, NULL, "out of memory");
     failed = identify(s, folder, e) || read_folder(s, x, folder, e) ||
-             rome99_asks_read(&s->facts, facts, e) || group_facts(s, e);
+             rome99_asks_read(&s->facts, facts, e) || group_facts(s, e) || (x->check && x->check(s, e));
     if (!failed && !(s->W1 = malloc(shape->F * shape->D * sizeof *s->W1)))
         failed = rome99_fail(e, NULL, "out of memory");
     free(facts);

@@ -56,6 +56,7 @@ typedef struct {
     size_t (*together)(const rome99_study *study, size_t i); /* number of the set that line i belongs to */
     size_t (*count)(const rome99_study *study);
     int (*line)(rome99_text *out, rome99_study *study, size_t i, rome99_error *e);
+    int (*check)(rome99_study *study, rome99_error *e); /* that no line will fail; NULL: nothing to check */
 } rome99_experiment;
 extern const rome99_experiment rome99_core, rome99_dose, rome99_controls, rome99_sequential, rome99_twin;
 extern const rome99_experiment *const rome99_experiments[];
@@ -103,8 +104,10 @@ int rome99_study_moment(rome99_study *study, size_t from, rome99_error *e);
 /* The last lines of core, from keys.c, by number below ROME99_KEY_LINES. */
 enum { ROME99_KEY_LINES = 3 };
 int rome99_keys_line(rome99_text *out, rome99_study *study, size_t i, rome99_error *e);
+int rome99_keys_check(rome99_study *study, rome99_error *e);
 /* Of kind "layers". */
 int rome99_layers_line(rome99_text *out, rome99_study *study, rome99_error *e);
+int rome99_layers_check(rome99_study *study, rome99_error *e);
 
 /* NULL is allowed. */
 void rome99_sequence_free(struct rome99_sequence *sequence);

@@ -202,5 +202,10 @@ static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
     return failed;
 }
 
-const rome99_experiment rome99_twin = {
-    "twin", "keys without and with a causal mask", 1, twin_together, twin_count, twin_line};
+const rome99_experiment rome99_twin = {"twin",
+                                       "keys without and with a causal mask",
+                                       1,
+                                       twin_together,
+                                       twin_count,
+                                       twin_line,
+                                       rome99_layers_check};

@@ -266,7 +266,7 @@ int rome99_report_sources(rome99_page *page, const rome99_report *r, rome99_erro
     rome99_page_table_end(page);
     while (s && *s) {
         n = strcspn(s, "\n");
-        rome99_page_text(page, "Left out: %.*s", (int)(n < 400 ? n : 400), s);
+        rome99_page_text(page, "%.*s", (int)(n < 400 ? n : 400), s);
         s += n + (s[n] == '\n');
     }
     rome99_page_text(page, "Made by rome99 " ROME99_VERSION

@@ -200,6 +200,7 @@ void rome99_page_claim(rome99_page *p, int holds, const char *claim, const char 
     va_start(arguments, format);
     vsnprintf(s, sizeof s, format, arguments);
     va_end(arguments);
+    if (holds < 0) strcpy(s, "There is nothing in the results to judge this by.");
     if (!p->html) {
         rome99_text_puts(&p->out, "\n  * ");
         wrap(&p->out, claim, 4, 4);
@@ -270,6 +271,15 @@ static void html_table(rome99_text *out, const struct rome99_table *t) {
     rome99_text_puts(out, "</tbody></table></div>\n");
 }
 
+/* A cell of at most `width` characters; a longer one is cut, with "...". */
+static void put_cell(rome99_text *out, const char *s, size_t size, size_t width) {
+    size_t n = size;
+    if (width_of(s, size) > width)
+        while (n > 0 && (width_of(s, n) > width - 3 || ((unsigned char)s[n] & 0xC0) == 0x80)) n--;
+    rome99_text_put(out, s, n);
+    if (n < size) rome99_text_puts(out, "...");
+}
+
 static void text_table(rome99_text *out, const struct rome99_table *t) {
     size_t width[MOST_COLUMNS] = {0}, column, total = 0, i;
     const char *s;
@@ -280,20 +290,21 @@ static void text_table(rome99_text *out, const struct rome99_table *t) {
         s += size + 1;
         column = s[-1] == '\n' ? 0 : column + 1;
     }
-    for (i = 0; i < MOST_COLUMNS; i++) total += width[i] ? width[i] + 2 : 0;
+    for (i = 0; i < MOST_COLUMNS; i++) total += width[i] ? width[i] + (i > 0 ? 2 : 0) : 0;
+    for (; total > COLUMNS && width[0] > 8; total--) width[0]--;
     rome99_text_puts(out, "\n");
     wrap(out, t->caption, 0, 0);
     for (s = t->rows.bytes, head = 1; *s; head = 0) {
         for (column = 0; column == 0 || s[-1] != '\n'; column++) {
-            size_t size = strcspn(s, "|\n"),
-                   pad = column < MOST_COLUMNS ? width[column] - width_of(s, size) : 0;
-            if (column) blanks(out, 2 + pad);
-            rome99_text_put(out, s, size);
-            if (!column && s[size] == '|') blanks(out, pad);
+            size_t size = strcspn(s, "|\n"), w = width_of(s, size),
+                   full = column < MOST_COLUMNS ? width[column] : w;
+            if (column) blanks(out, 2 + full - w);
+            put_cell(out, s, size, full);
+            if (!column && s[size] == '|' && w < full) blanks(out, full - w);
             s += size + 1;
         }
         rome99_text_puts(out, "\n");
-        for (i = 2; head && i < total; i++) rome99_text_puts(out, "-");
+        for (i = 0; head && i < total; i++) rome99_text_puts(out, "-");
         if (head) rome99_text_puts(out, "\n");
     }
 }

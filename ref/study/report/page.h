@@ -25,7 +25,8 @@ void rome99_page_text(rome99_page *p, const char *format, ...);
 
 /* A list of claims begins (1) or ends (0). */
 void rome99_page_claims(rome99_page *p, int begin);
-/* A claim and what the results say of it: holds 1, 0, or -1 where there are no results for it. */
+/* A claim and what the results say of it: holds 1 or 0; -1 where there are no results for it, and the rest has
+ * no meaning. */
 void rome99_page_claim(rome99_page *p, int holds, const char *claim, const char *format, ...);
 
 /* A table: caption, which must live until its end, and heads of the columns; rows, each of as many cells. Cells are

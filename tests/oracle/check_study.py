@@ -1,0 +1,682 @@
+"""Recomputes lines of `rome99 study` from the models' folders and compares.
+
+    check_study.py [--models DIR]... [--every N] [--plan] FILE...
+
+The model of a line is DIR/NAME of the first DIR that has it (tiny_models unless told). Of edits and
+twins all that follows from keys alone is checked on every line; what needs the optimised value, on
+lines whose number N divides (steps: the first of each sequence, too; all steps are made either way).
+Lines "layers", "update" and "map" are always checked. Bars are relative: CLASSES. Numbers behind
+many edits of a wrecked model carry rounding on: each sequence is made twice, the second time with
+keys off by an ulp or so, and the bar of a step is SPREAD times what that did to it, if that is more.
+"""
+import argparse
+import copy
+import hashlib
+import itertools
+import os
+import re
+import sys
+
+try:
+    import numpy as np
+except ImportError:
+    print("check_study: skipped, no numpy\n0 passed, 0 failed")
+    sys.exit(0)
+
+import gpt2
+import rome
+from check_edit import difference
+from gpt2 import GPT2, log_softmax, read_json, read_safetensors, softmax
+from rome import Edit, norm
+
+CLASSES = {"key": 1e-8, "value": 1e-7, "perplexity": 1e-8, "layer": 1e-10, "share": 1e-14,
+           "exact": 0.0}
+SPREAD = 100
+TSNE_BAR, TSNE_LARGEST = 1e-4, 1.5
+ULP = 2.0 ** -52
+HEADER = {"rome99", "experiment", "name", "model", "inputs", "seed", "line", "lines", "kind", "real",
+          "control", "value", "method", "fact", "order", "step", "steps"}
+KEY = {"denominator", "denominator_raw", "cos_keys", "interference"}
+FOUND = {"numerator", "dW_norm", "loss", "rms_predicted", "rms_measured", "drift",
+         "p_new_after", "p_new_after_prefixed"}
+EXACT = {"group", "layer", "prompt", "subject", "target_new", "subject_first", "lookup",
+         "subject_tokens", "iterations", "verdict", "mask"}
+
+
+def class_of(field):
+    if field in EXACT:
+        return "exact"
+    if field in FOUND:
+        return "value"
+    if "ppl" in field:
+        return "perplexity"
+    return "key" if field in KEY | {"ratio", "p_new_before"} else "share"
+
+
+class Report:
+    """What the lines of one file came to."""
+
+    def __init__(self):
+        self.lines, self.failed, self.found, self.worst = set(), set(), 0, {}
+
+    def fields(self, line, expected, spread=None, whole=False):
+        """Each expected field against the line's; with whole, the line may have no others."""
+        for name, value in expected.items():
+            bar = CLASSES[class_of(name)]
+            if spread is not None:
+                bar = max(bar, SPREAD * spread[name])
+            self.compare(line["line"], name, class_of(name), line.get(name, "absent"), value, bar)
+        if whole:
+            unknown = set(line) - HEADER - set(expected)
+            self.compare(line["line"], "fields that are not checked", "exact", sorted(unknown), [])
+
+    def compare(self, where, name, kind, got, expected, bar=None):
+        bar = CLASSES[kind] if bar is None else bar
+        error = error_of(kind, got, expected)
+        self.lines.add(where)
+        if error > self.worst.get(kind, (-1.0,))[0]:
+            self.worst[kind] = error, name, where
+        if not error <= bar:
+            self.failed.add(where)
+            self.found += 1
+            if self.found <= 20:
+                told = ["%.16g" % x if isinstance(x, float) else str(x)[:60] for x in (got, expected)]
+                print("FAIL line %s, %s: %s, recomputed %s (error %.2e, bar %.1e)"
+                      % (where, name, *told, error, bar))
+
+    def say(self, name, total):
+        errors = ["%s %.1e (%s, line %s)" % (kind, *self.worst[kind])
+                  for kind in CLASSES if kind in self.worst and kind != "exact"]
+        print("%s: %d of %d lines, %d failed; worst: %s"
+              % (name, len(self.lines), total, len(self.failed), "; ".join(errors)), flush=True)
+
+
+def error_of(kind, got, expected):
+    if kind == "exact":
+        return 0.0 if got == expected and type(got) is type(expected) else np.inf
+    odd = (None, "inf", "absent")
+    if any(isinstance(x, (str, type(None))) and x in odd for x in (got, expected)):
+        return 0.0 if got == expected else np.inf
+    if np.shape(got) != np.shape(expected):
+        return np.inf
+    got, expected = np.asarray(got, float), np.asarray(expected, float)
+    if kind == "share":
+        return float(abs(got - expected).max())
+    if kind == "layer":             # each number by itself
+        largest = np.maximum(abs(got), abs(expected))
+        error = float((abs(got - expected) / np.where(largest == 0, 1, largest)).max())
+    else:
+        error = difference(got, expected)
+    return np.inf if np.isnan(error) else error
+
+
+# ---- models --------------------------------------------------------------------------------
+
+class Sight(GPT2):
+    """GPT-2 that keeps its attention to position 0, and may see the whole text."""
+
+    def attention(self, i, x, past):
+        assert past is None
+        split = lambda y: y.reshape(y.shape[:-1] + (self.H, -1)).swapaxes(-2, -3)
+        q, k, v = map(split, np.split(self.affine(x, "h.%d.attn.c_attn" % i), 3, -1))
+        scores = q @ k.swapaxes(-1, -2) / np.sqrt(self.D / self.H)
+        if self.causal:
+            later = np.triu(np.ones(scores.shape[-2:], bool), 1)
+            scores = np.where(later, -np.inf, scores)
+        weights = softmax(scores)
+        self.to_first = weights[..., 0].mean(-2)        # of every query, mean over heads
+        mixed = (weights @ v).swapaxes(-2, -3).reshape(x.shape)
+        return self.affine(mixed, "h.%d.attn.c_proj" % i), None
+
+    def layers(self, windows):
+        """Means over the windows: (norm (L+1,T) of what enters each layer, attention (L,T))."""
+        size = lambda x: np.sqrt((x * x).sum(-1)).mean(0)
+        x = self.embed(windows)
+        norms, attention = [size(x)], []
+        for i in range(self.L):
+            x = self.block(i, x)[0]
+            norms.append(size(x))
+            attention.append(self.to_first.mean(0))
+        return np.array(norms), np.array(attention)
+
+
+def padded(rows):
+    """Rows of ids as one array, filled up on the right, which no causal model sees."""
+    return np.array([list(row) + [0] * (max(map(len, rows)) - len(row)) for row in rows])
+
+
+def layer_keys(model, ids, layer):
+    """(keys, MLP outputs) of one layer at every position."""
+    x = model.embed(ids)
+    for i in range(layer + 1):
+        x, out, key, _ = model.block(i, x)
+    return key, out
+
+
+# ---- the optimised value, with a backward pass ------------------------------------------------
+
+class BackwardEdit(Edit):
+    """Edit with keys of all templates at once and gradients of all rows from one backward pass,
+    from the lookup position on; check_gradient() holds it to the complex steps of Value."""
+
+    off = None                       # relative errors to put into the keys
+
+    def find_keys(self):
+        at = np.arange(len(self.prompts)), [lookup for _, lookup in self.prompts]
+        key, out = layer_keys(self.model, padded([ids for ids, _ in self.prompts]), self.layer)
+        self.keys, self.outs = key[at], out[at]
+        if self.off is not None:
+            self.keys = self.keys * self.off(self.keys.shape)
+        self.k_u, self.m_u = self.keys[0], self.outs[0]
+        self.k_bar, self.m_bar = self.keys.mean(0), self.outs.mean(0)
+        self.delta, self.v_star, self.steps = np.zeros_like(self.m_u), self.m_u, []
+
+    def optimise(self):
+        if not self.steps:
+            super().optimise()
+            del self.rows, self.kl_row, self.x0, self.past, self.saved
+
+    def start_optimiser(self):
+        super().start_optimiser()
+        rows = [*self.rows, self.kl_row]
+        n_before, n = max(row[1] for row in rows), max(len(row[3]) for row in rows)
+        self.x0 = np.zeros((len(rows), n, self.model.D))
+        self.past = [np.zeros((2, len(rows), self.model.H, n_before, self.model.D // self.model.H))
+                     for _ in rows[0][4]]
+        self.hidden = np.zeros((len(rows), 1, n, n_before + n), bool)
+        self.hidden[..., n_before:] = np.triu(np.ones((n, n), bool), 1)
+        for r, (_, lookup, _, x, past) in enumerate(rows):
+            self.x0[r, :len(x)] = x
+            self.hidden[r, :, :, :n_before - lookup] = True
+            for all_past, kv in zip(self.past, past):
+                if lookup:
+                    all_past[:, r, :, n_before - lookup:] = kv
+        first = np.array([row[2] for row in self.rows])
+        self.at = np.arange(len(first))[:, None], first[:, None] + np.arange(len(self.target))
+        self.log_p0_here = None
+
+    def losses(self, delta):
+        """Keeps what gradient() needs."""
+        model, x = self.model, self.x0.copy()
+        x[:, 0] += delta
+        self.saved = []
+        for i in range(self.layer + 1, model.L):
+            x = self.forward(i, x)
+        self.last = x
+        log_p = log_softmax(model.head(x[self.at]))
+        log_q = log_softmax(model.head(x[-1, 0]))
+        if self.log_p0_here is None:
+            self.log_p0_here = log_q
+        self.log_p, self.log_q = log_p, log_q
+        nll = -np.take_along_axis(log_p, np.array(self.target)[None, :, None], -1).mean()
+        kl = self.hparams["kl_factor"] * (np.exp(log_q) * (log_q - self.log_p0_here)).sum()
+        wd = self.decay(delta)
+        return np.array([nll + kl + wd, nll, kl, wd])
+
+    def whole_losses(self, delta):
+        """The same by whole forwards."""
+        other = copy.copy(self)
+        Edit.start_optimiser(other)
+        return Edit.losses(other, delta)
+
+    def gradient(self, delta):
+        model, wte = self.model, self.model.w["wte.weight"]
+        d = np.exp(self.log_p)
+        d[:, np.arange(len(self.target)), self.target] -= 1
+        p, ratio = np.exp(self.log_q), self.log_q - self.log_p0_here
+        d_kl = self.hparams["kl_factor"] * p * (ratio - (p * ratio).sum())
+        dx = np.zeros_like(self.last)
+        dx[self.at] = self.norm_back(d / d[..., 0].size @ wte, self.last[self.at], "ln_f")
+        dx[-1, 0] += self.norm_back(d_kl @ wte, self.last[-1, 0], "ln_f")
+        for i in reversed(range(self.layer + 1, model.L)):
+            dx = self.backward(i, dx, *self.saved.pop())
+        d_delta = dx[:, 0].sum(0)
+        if delta.any():
+            d_delta = d_delta + self.decay(delta) * delta / (delta @ delta)
+        return d_delta
+
+    def heads(self, y):
+        return y.reshape(y.shape[:-1] + (self.model.H, -1)).swapaxes(-2, -3)
+
+    def joined(self, y):
+        y = y.swapaxes(-2, -3)
+        return y.reshape(y.shape[:-2] + (-1,))
+
+    def forward(self, i, x):
+        model, past = self.model, self.past[i - self.layer - 1]
+        normed = model.norm(x, "h.%d.ln_1" % i)
+        q, k, v = map(self.heads, np.split(model.affine(normed, "h.%d.attn.c_attn" % i), 3, -1))
+        k, v = np.concatenate([past[0], k], -2), np.concatenate([past[1], v], -2)
+        q = q / np.sqrt(model.D / model.H)
+        weights = softmax(np.where(self.hidden, -np.inf, q @ k.swapaxes(-1, -2)))
+        middle = x + model.affine(self.joined(weights @ v), "h.%d.attn.c_proj" % i)
+        before = model.affine(model.norm(middle, "h.%d.ln_2" % i), "h.%d.mlp.c_fc" % i)
+        self.saved.append((x, q, k, v, weights, middle, before))
+        return middle + model.affine(gpt2.gelu_new(before), "h.%d.mlp.c_proj" % i)
+
+    def backward(self, i, d, x, q, k, v, weights, middle, before):
+        w, n = self.model.w, d.shape[1]
+        d_key = d @ w["h.%d.mlp.c_proj.weight" % i].T
+        d_normed = (d_key * gelu_slope(before)) @ w["h.%d.mlp.c_fc.weight" % i].T
+        d = d + self.norm_back(d_normed, middle, "h.%d.ln_2" % i)
+        d_mixed = self.heads(d @ w["h.%d.attn.c_proj.weight" % i].T)
+        d_weights = d_mixed @ v.swapaxes(-1, -2)
+        d_scores = weights * (d_weights - (weights * d_weights).sum(-1, keepdims=True))
+        d_q = d_scores @ k / np.sqrt(self.model.D / self.model.H)
+        d_k = (d_scores.swapaxes(-1, -2) @ q)[..., -n:, :]
+        d_v = (weights.swapaxes(-1, -2) @ d_mixed)[..., -n:, :]
+        d_all = np.concatenate([self.joined(y) for y in (d_q, d_k, d_v)], -1)
+        d_normed = d_all @ w["h.%d.attn.c_attn.weight" % i].T
+        return d + self.norm_back(d_normed, x, "h.%d.ln_1" % i)
+
+    def norm_back(self, d, x, name):
+        x = x - x.mean(-1, keepdims=True)
+        size = np.sqrt((x * x).mean(-1, keepdims=True) + self.model.eps)
+        x, d = x / size, d * self.model.w[name + ".weight"]
+        return (d - d.mean(-1, keepdims=True) - x * (d * x).mean(-1, keepdims=True)) / size
+
+
+def gelu_slope(x):
+    scale = np.sqrt(2 / np.pi)
+    t = np.tanh(scale * (x + 0.044715 * x ** 3))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x)
+
+
+# ---- a folder ----------------------------------------------------------------------------------
+
+class Folder:
+    def __init__(self, path):
+        read = lambda name: read_json(os.path.join(path, name))
+        self.path, config, self.hparams = path, read("config.json"), read("hparams.json")
+        self.model, self.sight = GPT2(path), Sight(path)
+        self.sight.causal = not config.get("bidirectional", False)
+        self.layer, = self.hparams["layers"]
+        self.facts = [rome.Request(record) for record in read("facts.json")]
+        self.templates, self.space = read("templates.json"), read("templates_space.json")
+        self.prefixes = read("test_prefixes.json")
+        self.windows = self.tensor("windows", "ids").astype(np.int64)
+        self.sentences = rome.read_sentences(os.path.join(path, "sentences.txt"), self.model)
+        with open(os.path.join(path, "model.safetensors"), "rb") as f:
+            self.hash = hashlib.sha256(f.read()).hexdigest()
+        parts = [layer_keys(self.sight, part, self.layer)[0]
+                 for part in np.array_split(self.windows, 16)]
+        self.keys = np.concatenate(parts)                        # (windows, T, F)
+        self.own_C = self.moment(self.keys)
+        self.C = self.tensor("cov", "C") if self.sight.causal else self.own_C
+        self.C_rest = self.moment(self.keys[:, 1:])
+        self.edits, self.before = {}, None
+
+    def tensor(self, file, name):
+        return read_safetensors(os.path.join(self.path, file + ".safetensors"))[name]
+
+    def moment(self, keys):
+        return rome.second_moment(keys.reshape(-1, keys.shape[-1]))
+
+    def edit(self, fact, templates):
+        at = fact, tuple(templates)
+        if at not in self.edits:
+            self.edits[at] = self.edit_of(self.model, fact, templates)
+        return self.edits[at]
+
+    def edit_of(self, model, fact, templates, make=BackwardEdit):
+        return make(model, self.facts[fact], self.layer, templates, self.hparams)
+
+    def group(self, fact):
+        subject = self.subject(fact)
+        if not subject["subject_first"]:
+            return "mid-prompt"
+        return ("one" if subject["subject_tokens"] == 1 else "multi") + "-token first"
+
+    def subject(self, fact):
+        request, tokenizer = self.facts[fact], self.model.tokenizer
+        ids = tokenizer.encode(request.text)
+        begin = len(request.text[:request.subject_at].encode())
+        last = tokenizer.token_ending_at(ids, begin + len(request.subject.encode()))
+        return {"subject_first": begin == 0, "lookup": last,
+                "subject_tokens": last - tokenizer.token_ending_at(ids, begin + 1) + 1}
+
+    def perplexities_before(self):
+        if self.before is None:
+            self.before = {"stream_ppl_before": rome.stream_ppl(self.model, self.windows),
+                           "sentence_ppl_before": rome.sentence_ppl(self.model, self.sentences)}
+        return self.before
+
+    def check(self, report):
+        """C, and the backward pass at the third step of one edit."""
+        if self.sight.causal:
+            report.compare("of C", "(E2)", "layer", difference(self.own_C, self.C), 0.0, 1e-10)
+            edit = self.edit_of(self.model, 0, self.templates)
+            edit.hparams = dict(edit.hparams, v_num_grad_steps=3)
+            Edit.optimise(edit)
+            edit.losses(edit.delta)
+            error = difference(edit.gradient(edit.delta), Edit.gradient(edit, edit.delta))
+            report.compare("of gradient", "backward pass", "value", error, 0.0, 1e-10)
+
+
+# ---- edits ------------------------------------------------------------------------------------
+
+def last_words(template, n):
+    """The template's last n words (parted by blanks, line ends, full stops), and its end."""
+    end = ".\n{}"
+    assert template.endswith(end)
+    text = template[:-len(end)]
+    starts = [match.start() for match in re.finditer(r"[^ .\n]+", text)] + [len(text)]
+    return text[starts[max(0, len(starts) - 1 - n)]:] + end
+
+
+def controlled(folder, line):
+    """(edit, C of the solve, None for the identity) that the line's control asks for."""
+    control, value = line.get("control", "none"), line.get("value", "")
+    templates, C = folder.templates, folder.C
+    if control == "C":
+        C = {"identity": None, "without position 0": folder.C_rest}[value]
+    elif control == "separator":
+        templates = {"blank": folder.space}[value]
+    elif control.startswith("prefixes"):
+        templates = templates[:int(value) + 1]
+    elif control == "words in a prefix":
+        templates = templates[:1] + [last_words(t, int(value)) for t in templates[1:]]
+    else:
+        assert control == "none", control
+    return folder.edit(line["fact"], templates), C
+
+
+def with_mean(edit, line):
+    """The edit with the k_bar that the line's control asks for."""
+    edit = copy.copy(edit)
+    if line.get("control") == "prefixes, no empty one":
+        edit.k_bar = edit.keys[1:].mean(0)
+    return edit
+
+
+def key_fields(folder, edit, update):
+    return {"denominator": update.denominator,
+            "cos_keys": float(edit.k_u @ edit.k_bar) / (norm(edit.k_u) * norm(edit.k_bar)),
+            "interference": update.interference(folder.C)}
+
+
+def told(value):
+    return "inf" if value == np.inf else value
+
+
+def check_edit(folder, line, report, full):
+    shared, C = controlled(folder, line)
+    if full:
+        shared.optimise()
+    edit = with_mean(shared, line)
+    update = edit.update(line["method"], C)
+    fields = dict(key_fields(folder, edit, update), group=folder.group(line["fact"]))
+    core = line["experiment"] == "core"
+    if core:
+        request = edit.request
+        fields.update(denominator_raw=update.denominator_raw, layer=folder.layer,
+                      prompt=request.prompt, subject=request.subject,
+                      target_new=request.target_new, **folder.subject(line["fact"]))
+    if full:
+        after = folder.model.with_update(folder.layer, update.dW)
+        fields.update(folder.perplexities_before(), numerator=norm(update.residual),
+                      stream_ppl_after=told(rome.stream_ppl(after, folder.windows)))
+        shares = rome.measures(folder.model, after, edit.request, folder.prefixes)
+        if core:
+            fields.update(more_fields(folder, edit, update, after, fields), **shares)
+        else:
+            del fields["sentence_ppl_before"]
+            fields.update((name, shares[name]) for name in ("efficacy", "efficacy_prefixed"))
+    report.fields(line, fields, whole=full)
+
+
+def more_fields(folder, edit, update, after, fields):
+    size, stream = norm(update.residual), fields["stream_ppl_after"]
+    collapse = stream == "inf" or stream / fields["stream_ppl_before"] > 2
+    return {"dW_norm": size / abs(update.denominator),
+            "rms_predicted": size * fields["interference"],
+            "rms_measured": update.measured_rms(folder.keys.reshape(-1, folder.keys.shape[-1])),
+            "iterations": len(edit.steps), "loss": edit.whole_losses(edit.delta)[0],
+            "sentence_ppl_after": told(rome.sentence_ppl(after, folder.sentences)),
+            "verdict": "collapse" if collapse else "stable"}
+
+
+# ---- sequences ----------------------------------------------------------------------------------
+
+class Chain:
+    """Edits by one method, each on the weights that the last left."""
+
+    def __init__(self, folder, method, make=BackwardEdit):
+        self.folder, self.method, self.make = folder, method, make
+        self.name = "h.%d.mlp.c_proj.weight" % folder.layer
+        self.model, self.facts = folder.model, []
+
+    def step(self, fact, full):
+        folder = self.folder
+        edit = folder.edit_of(self.model, fact, folder.templates, self.make)
+        edit.optimise()
+        update = edit.update(self.method, folder.C)
+        self.model = self.model.with_update(folder.layer, update.dW)
+        self.facts.append(fact)
+        W, size = folder.model.w[self.name], norm(update.residual)
+        fields = {"numerator": size, "denominator": update.denominator,
+                  "dW_norm": size / abs(update.denominator),
+                  "drift": norm(self.model.w[self.name] - W) / norm(W)}
+        if full:
+            fields["stream_ppl_after"] = told(rome.stream_ppl(self.model, folder.windows))
+        return fields
+
+    def efficacies(self):
+        now, folder = rome.Behaviour(self.model), self.folder
+        share = lambda frame, fact: now.answer(rome.splice(frame, folder.facts[fact].text)[0],
+                                               folder.facts[fact].target_new)[0]
+        mean = lambda frames: float(np.mean([share(f, fact) for fact in self.facts for f in frames]))
+        return {"efficacy_so_far": mean(["{}"]), "efficacy_so_far_prefixed": mean(folder.prefixes)}
+
+
+def off_by_an_ulp():
+    random = np.random.RandomState(1)
+
+    class Off(BackwardEdit):
+        off = staticmethod(lambda shape: 1 + ULP * random.choice([-1, 1], shape))
+    return Off
+
+
+def check_sequences(folder, lines, report, every):
+    for (order, method), steps in itertools.groupby(
+            sorted(lines, key=lambda d: (d["order"], d["method"], d["step"])),
+            lambda d: (d["order"], d["method"])):
+        steps = list(steps)
+        facts = [line["fact"] for line in steps]
+        meant = [f for f in range(len(folder.facts)) if order in ("all", folder.group(f))]
+        report.compare(steps[0]["line"], "facts of the sequence", "exact", sorted(facts), meant)
+        report.compare(steps[0]["line"], "steps", "exact", [d["step"] for d in steps],
+                       list(range(1, len(steps) + 1)))
+        chain, other = Chain(folder, method), Chain(folder, method, off_by_an_ulp())
+        for line in steps:
+            full = line["step"] == 1 or line["line"] % every == 0
+            fields, off = chain.step(line["fact"], full), other.step(line["fact"], full)
+            spread = {name: error_of("value", off[name], fields[name]) for name in fields}
+            fields.update(group=folder.group(line["fact"]), steps=len(steps))
+            if full:
+                fields.update(chain.efficacies(),
+                              stream_ppl_before=folder.perplexities_before()["stream_ppl_before"])
+            report.fields(line, fields, collections_of(spread), whole=full)
+            if os.environ.get("CHECK_STUDY_STEPS"):
+                print(order, method, line["step"], spread)
+
+
+def collections_of(spread):
+    return {**dict.fromkeys(itertools.chain(KEY, FOUND, EXACT), 0.0), **spread}
+
+
+# ---- the other kinds ----------------------------------------------------------------------------
+
+def check_layers(folder, line, report):
+    norms, attention = folder.sight.layers(folder.windows)
+    at = line["line"]
+    report.compare(at, "norm", "layer", line["norm"], norms)
+    report.compare(at, "attention", "layer", line["attention"], attention)
+    report.fields(line, {"layer": folder.layer})
+
+
+def check_update(folder, line, report):
+    facts = [f for f in range(len(folder.facts)) if folder.group(f) == "one-token first"]
+    edits = [folder.edit(fact, folder.templates) for fact in facts]
+    sizes = [edit.update("rome", folder.C).interference(folder.C) for edit in edits]
+    middle = np.argsort(sizes)[len(sizes) // 2]
+    at, edit = line["line"], edits[middle]
+    report.compare(at, "fact", "exact", line["fact"], facts[middle])
+    report.fields(line, {"group": folder.group(facts[middle])})
+    edit.optimise()
+    for method in ("rome", "c-rome"):
+        update, told = edit.update(method, folder.C), line[method]
+        report.compare(at, method + " denominator", "key", told["denominator"], update.denominator)
+        report.compare(at, method + " u", "key", told["u"], update.u)
+        report.compare(at, method + " right", "value", told["right"], update.right)
+
+
+def map_points(folder):
+    """{(what, fact): key of unit length}"""
+    points = {}
+    for fact, request in enumerate(folder.facts):
+        edit = folder.edit(fact, folder.templates)
+        points["solved", fact] = edit.update("rome", folder.C).u
+        points["k_u", fact], points["k_bar", fact] = edit.k_u, edit.k_bar
+        if folder.group(fact) == "mid-prompt":
+            ids, at = edit.prompts[0][0], 0
+            what = "first token"
+        else:
+            text, begin = rome.splice(folder.prefixes[0], request.text)
+            ids, at = rome.locate(folder.model.tokenizer, text, begin + request.subject_at,
+                                  request.subject, "subject_last")
+            what = "behind a prefix"
+        points[what, fact] = layer_keys(folder.model, ids, folder.layer)[0][at]
+    return {name: key / norm(key) for name, key in points.items()}
+
+
+def check_map(folder, line, report):
+    points, told, at = map_points(folder), line["points"], line["line"]
+    names = [(p["what"], p["fact"]) for p in told]
+    report.compare(at, "points", "exact", sorted(names), sorted(points))
+    report.compare(at, "groups", "exact", [p["group"] for p in told],
+                   [folder.group(p["fact"]) for p in told])
+    x = np.array([points[name] for name in names])
+    left, sizes, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    report.compare(at, "pca_share", "key", line["pca_share"], sizes[:2] ** 2 / (sizes ** 2).sum())
+    for i in range(2):
+        scores = left[:, i] * sizes[i]
+        large = scores[abs(scores) >= 0.99 * abs(scores).max()]
+        report.compare(at, "pca %d" % (i + 1), "key", [p["pca"][i] for p in told],
+                       scores * np.sign(large[0]))
+    y = np.array([p["tsne"] for p in told])
+    report.compare(at, "tsne is finite", "exact", bool(np.isfinite(y).all()), True)
+    report.compare(at, "tsne_kl is small", "exact", line["tsne_kl"] <= TSNE_LARGEST, True)
+    kl = tsne_kl(x, y, line["tsne_perplexity"])
+    report.compare(at, "tsne_kl", "value", line["tsne_kl"], kl, TSNE_BAR)
+
+
+def distances(x):
+    squares = (x * x).sum(-1)
+    return np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0)
+
+
+def tsne_kl(x, y, perplexity):
+    """KL(P | Q) of van der Maaten and Hinton's t-SNE at the places y."""
+    n, D = len(x), distances(x)
+    P = np.zeros((n, n))
+    for i in range(n):
+        d = np.delete(D[i], i)
+        low, high = 1e-3, 1e9
+        for _ in range(200):
+            beta = np.sqrt(low * high)
+            p = softmax(-beta * d)
+            entropy = -(p * np.log(np.maximum(p, 1e-300))).sum()
+            low, high = (beta, high) if entropy > np.log(perplexity) else (low, beta)
+        P[i, np.arange(n) != i] = p
+    P = (P + P.T) / (2 * n)
+    Q = 1 / (1 + distances(y))
+    np.fill_diagonal(Q, 0.0)
+    Q /= Q.sum()
+    there = P > 0
+    return float((P[there] * np.log(P[there] / Q[there])).sum())
+
+
+def check_twin(folder, line, report):
+    model, request = folder.sight, folder.facts[line["fact"]]
+    tokenizer, T = model.tokenizer, model.n_positions
+    mask = tokenizer.vocab[tokenizer.byte_char[0]]
+    true = rome.target_ids(tokenizer, request.target_true)
+    with open(os.path.join(folder.path, "sentences.txt"), encoding="utf-8", newline="") as f:
+        behind = tokenizer.encode(".\n" + f.read())
+    rows, at, masked = [], [], []
+    for template in folder.templates:
+        text, begin = rome.splice(template, request.text)
+        ids, lookup = rome.locate(tokenizer, text, begin + request.subject_at, request.subject,
+                                  "subject_last")
+        rows.append((ids + [mask] * len(true) + behind)[:T])
+        at.append(lookup)
+        masked.append(len(ids))
+    assert {len(row) for row in rows} == {T}
+    logits, _, _, keys = model.run(rows, folder.layer)
+    keys = keys[np.arange(len(rows)), at]
+    k_u, k_bar = keys[0], keys.mean(0)
+    u = rome.solve(folder.own_C, k_bar)
+    shares = [float(np.mean(logits[r, m:m + len(true)].argmax(-1) == true))
+              for r, m in enumerate(masked)]
+    if model.causal:
+        shares = [None]
+    report.fields(line, {
+        "mask": "causal" if model.causal else "bidirectional", "group": folder.group(line["fact"]),
+        "cos_keys": float(k_u @ k_bar) / (norm(k_u) * norm(k_bar)),
+        "ratio": float(u @ k_u) / float(u @ k_bar),
+        "interference": float(np.sqrt(u @ folder.own_C @ u)) / abs(float(u @ k_u)),
+        "recall": shares[0], "recall_prefixed": rome.mean(shares[1:])}, whole=True)
+
+
+# ---- files ----------------------------------------------------------------------------------------
+
+def read_lines(path):
+    import json
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(text) for text in f]
+
+
+def check_file(path, folder, report, every):
+    lines = read_lines(path)
+    for line in lines:
+        report.compare(line["line"], "model", "exact", line["model"], folder.hash)
+    folder.check(report)
+    numbers = sorted(line["line"] for line in lines)
+    report.compare("of all", "numbers", "exact", numbers, list(range(lines[0]["lines"])))
+    names = [tuple(line.get(n) for n in ("kind", "control", "value", "order", "method", "fact"))
+             for line in lines]
+    report.compare("of all", "results", "exact", len(set(names)), len(names))
+    for line in lines:
+        if line["kind"] == "edit":
+            check_edit(folder, line, report, line["line"] % every == 0)
+        elif line["kind"] != "step":
+            {"twin": check_twin, "layers": check_layers, "update": check_update,
+             "map": check_map}[line["kind"]](folder, line, report)
+    check_sequences(folder, [line for line in lines if line["kind"] == "step"], report, every)
+    return len(lines)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("files", nargs="+")
+    p.add_argument("--models", action="append")
+    p.add_argument("--every", type=int, default=13)
+    args = p.parse_args()
+    folders, passed, failed = {}, 0, 0
+    for path in args.files:
+        name = read_lines(path)[0]["name"]
+        if name not in folders:
+            places = [os.path.join(d, name) for d in args.models or ["tiny_models"]]
+            folders[name] = Folder(next(d for d in places if os.path.isdir(d)))
+        report = Report()
+        total = check_file(path, folders[name], report, args.every)
+        report.say(os.path.basename(path), total)
+        passed += len(report.lines) - len(report.failed)
+        failed += len(report.failed)
+    print("%d passed, %d failed" % (passed, failed))
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
