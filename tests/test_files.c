@@ -129,6 +129,23 @@ static void test_write(void) {
     }
 }
 
+static void test_append(void) {
+    const char *path = path_of(0, "append");
+    CHECK(!rome99_is_file(path), "nothing is no file");
+    CHECK(rome99_append_file(path, "one\n", 4, &e) == 0 && holds(path, "one\n", 4), "%s", e.text);
+    CHECK(rome99_append_file(path, "two", 3, &e) == 0 && holds(path, "one\ntwo", 7), "%s", e.text);
+    CHECK(rome99_is_file(path), "a file");
+    remove(path);
+    CHECK(rome99_append_file(path_of(0, "no such/file"), "x", 1, &e) == -1, "no such directory");
+    CHECK(strstr(e.text, "no such/file: cannot write: ") != NULL, "got '%s'", e.text);
+    if (has_directories) {
+        CHECK(!rome99_is_file(dir) && !rome99_is_file("/dev/null"), "neither a directory nor a device");
+        CHECK(rome99_append_file(dir, "x", 1, &e) == -1, "a directory cannot be written");
+        CHECK(!rome99_exists("/dev/full") || rome99_append_file("/dev/full", "x", 1, &e) == -1,
+              "a full device");
+    }
+}
+
 /* The second of the numbers of 2, 4 or 8 bytes at p, in the host's order. */
 static uint64_t second_of(const unsigned char *p, size_t element) {
     uint16_t two;
@@ -674,6 +691,7 @@ int main(int argc, char **argv) {
     test_path();
     test_read();
     test_write();
+    test_append();
     test_swap();
     if (has_directories) test_directory();
     test_st_bytes();

@@ -93,8 +93,8 @@ static int map(rome99_page *page, const rome99_edits *edits, const rome99_key_po
                  {MEAN, 1, "k_bar, %s"},
                  {BARE, 0, "k_u, %s"},
                  {BARE, 1, "k_u, %s"},
-                 {OPENING, 0, "first token of a %s"},
-                 {BEHIND, 1, "%s, behind a prefix"}};
+                 {OPENING, 0, "first token, %s"},
+                 {BEHIND, 1, "behind a prefix, %s"}};
     static const char *const projection_name[] = {"PCA", "t-SNE"};
     rome99_pick collapse = ROME99_ANY;
     rome99_plot plot = {0};
@@ -325,8 +325,7 @@ static int layer_map(rome99_page *page, const rome99_result *line, const char *n
 }
 
 /* Position 0 against the mean of all others, in the stream that enters the edited layer. */
-static int layer_row(rome99_page *page, const rome99_result *line, const char *experiment, const char *name,
-                     rome99_error *e) {
+static int layer_row(rome99_page *page, const rome99_result *line, const char *name, rome99_error *e) {
     size_t rows, cols, l, p, layer;
     double *norm = matrix(&rows, &cols, line, "norm", e), *attention, rest = 0.0, paid = 0.0;
     double number = rome99_result_number(line, "layer", e);
@@ -339,8 +338,8 @@ static int layer_row(rome99_page *page, const rome99_result *line, const char *e
     for (p = 1; p < cols; p++) rest += norm[layer * cols + p] / (double)(cols - 1);
     for (l = 0; l < rows; l++)
         for (p = 1; p < cols; p++) paid += attention[l * cols + p] / (double)(rows * (cols - 1));
-    rome99_page_row(page, "%s (%s)|%.3g|%.3g|%.3g|%.3g", name, experiment, norm[layer * cols], rest,
-                    norm[layer * cols] / rest, paid);
+    rome99_page_row(page, "%s|%.3g|%.3g|%.3g|%.3g", name, norm[layer * cols], rest, norm[layer * cols] / rest,
+                    paid);
     free(norm);
     free(attention);
     return 0;
@@ -358,10 +357,12 @@ int rome99_report_layers(rome99_page *page, const rome99_report *r, rome99_error
         page, "Norm of the stream that enters the edited layer; attention paid to position 0, all layers",
         "model|position 0|others|ratio|attention");
     for (k = 0; k < 2; k++)
-        for (i = 0; (name = rome99_results_name(r->results, experiment[k], i)) != NULL; i++)
+        for (i = 0; (name = rome99_results_name(r->results, experiment[k], i)) != NULL; i++) {
+            if (k && rome99_results_of(r->results, "core", name).n) continue; /* the same once more */
             if ((line = find_line(rome99_results_of(r->results, experiment[k], name), "layers")) != NULL &&
-                layer_row(page, line, experiment[k], name, e))
+                layer_row(page, line, name, e))
                 return -1;
+        }
     rome99_page_table_end(page);
     for (attention = 0; attention < 2; attention++)
         for (i = 0; i < r->core.n; i++)

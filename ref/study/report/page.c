@@ -38,7 +38,7 @@ static const char style[] =
     "vertical-align:bottom}"
     "@media(max-width:500px){body{padding:10px 12px 32px;font-size:15px}h1{font-size:1.5rem}"
     "table{font-size:.76rem}th,td{padding:.2em .38em}caption{max-width:calc(100vw - 24px)}}"
-    "@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2{break-after:avoid}"
+    "@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2,h2+p{break-after:avoid}"
     ".figures{grid-template-columns:1fr 1fr}.scroll{overflow:visible}th,td{white-space:normal}}";
 
 /* ------------------------------------------------------------------------------- text */

@@ -61,7 +61,8 @@ typedef struct {
         rome99_edits *run;
         size_t n;
     } core, dose, controls;
-    const rome99_edits *main; /* the run of core with most collapse cases; NULL: no run of core */
+    const rome99_edits
+        *main; /* the run of core with most collapse cases, which comes first; NULL: no run of core */
 } rome99_report;
 
 int rome99_report_open(rome99_report *report, const rome99_results *results, rome99_error *e);

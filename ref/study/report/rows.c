@@ -110,8 +110,12 @@ int rome99_report_open(rome99_report *r, const rome99_results *results, rome99_e
         return -1;
     }
     for (i = 0; i < r->core.n; i++)
-        if (!r->main || rome99_pick_count(&r->core.run[i], rome, 1) > rome99_pick_count(r->main, rome, 1))
-            r->main = &r->core.run[i];
+        if (rome99_pick_count(&r->core.run[i], rome, 1) > rome99_pick_count(r->core.run, rome, 1)) {
+            rome99_edits first = r->core.run[i];
+            memmove(r->core.run + 1, r->core.run, i * sizeof first);
+            r->core.run[0] = first;
+        }
+    r->main = r->core.n ? r->core.run : NULL;
     return 0;
 }
 
