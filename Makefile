@@ -131,7 +131,7 @@ study: $(B)/study/sink.jsonl $(B)/study/plain.jsonl
 	$(RUN) $(B)/rome99 report $^ ref/study/results/*.jsonl --html $(B)/study/index.html
 	$(RUN) $(B)/rome99 report $^ ref/study/results/*.jsonl >$(B)/study/report.txt
 	@echo "see $(B)/study/index.html, or $(B)/study/report.txt"
-# Trains the study's own models (two hours of one core) and makes the committed lines anew; says if any differs.
+# Trains the study's own models (an hour and a half of one core) and makes the committed lines anew; says if any differs.
 study-all: $(B)/rome99
 	@sh ref/study/results/remake $(B)/study $(RUN) $(B)/rome99
 

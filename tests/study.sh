@@ -133,16 +133,16 @@ good "dose" study dose "$M" --real 3 -o "$D/dose.jsonl"
 is "lines of dose" "$(grep -c '"kind": "edit", "real": 3, ' "$D/dose.jsonl")" 48
 good "controls" study controls "$C" -o "$D/controls.jsonl"
 good "sequential" study sequential "$M" -o "$D/sequential.jsonl"
-good "twin" study twin "$M" -o "$D/twin.jsonl"
+good "twin" study twin "$M" --real 3 -o "$D/twin.jsonl"
 is "lines of controls" "$(grep -c '"kind": "edit", "control": ' "$D/controls.jsonl")" 54
 is "lines of sequential" "$(grep -c '"kind": "step"' "$D/sequential.jsonl")" 64
 is "lines of twin" "$(grep -c '"mask": "causal"' "$D/twin.jsonl")" 24
-good "a bidirectional model" study twin "$D/masked" -o "$D/masked.jsonl"
+good "a bidirectional model" study twin "$D/masked" --real 0 -o "$D/masked.jsonl"
 is "lines of a bidirectional model" "$(grep -c '"mask": "none"' "$D/masked.jsonl")" 24
 
 for experiment in core dose controls sequential twin; do
     model=$M real=
-    [ $experiment != dose ] || real="--real 3"
+    case $experiment in dose | twin) real="--real 3" ;; esac
     [ $experiment != controls ] || model=$C
     for i in 1 2 3; do
         # shellcheck disable=SC2086
@@ -197,7 +197,7 @@ for cut in $((at + 1)) $((at + 30)) $((at + 900)) $((whole - 1)); do
     same "cut at byte $cut" "$F" "$D/core.jsonl"
 done
 cut_to 300 "$D/twin.jsonl" "$F"
-said "cut in the first line" "$F: line 1 was cut off" study twin "$M" -o "$F"
+said "cut in the first line" "$F: line 1 was cut off" study twin "$M" --real 3 -o "$F"
 same "cut in the first line" "$F" "$D/twin.jsonl"
 
 cp "$D/core.jsonl" "$F"
@@ -292,8 +292,9 @@ for shard in 0/3 4/3 1/0 x 1 1/ /3 -1/3 1/2/3 1/3x 1.5/3 '' 1/1000001 9999999999
 done
 for seed in -1 x '' 1.5 4294967296; do bad "--seed \"$seed\"" "--seed" study core "$M" --seed "$seed"; done
 for real in 17 -1 x ''; do bad "--real \"$real\"" "--real" study dose "$M" --real "$real"; done
-bad "dose without --real" "--real: dose must be told" study dose "$M"
-for experiment in core controls sequential twin; do
+bad "dose without --real" "--real: dose and twin must be told" study dose "$M"
+bad "twin without --real" "--real: dose and twin must be told" study twin "$M"
+for experiment in core controls sequential; do
     bad "$experiment with --real" "--real" study $experiment "$M" --real 3
 done
 bad "no such experiment" "core, dose, controls, sequential, twin" study cores "$M"

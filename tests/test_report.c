@@ -18,9 +18,10 @@ typedef struct {
     double many, many_without;          /* I with 20 prefixes, with and without the empty one; 1 with 2 */
     double blank_ratio, identity_ratio; /* of rome with another separator, with C = identity */
     int rome_falls, c_rome_falls;       /* steps of sequences */
-    double twin_ratio;
+    double twin_ratio, random_ratio;    /* without a mask: real text; random first tokens */
 } invention;
-static const invention usual = {20.0, 1.1, 1.2, 0.01, 0.1, 1.0, 1.1, 1, 1.0, 5.0, 1.5, 20.0, 1.1, 2, 14, 0.9};
+static const invention usual = {20.0, 1.1, 1.2,  0.01, 0.1, 1.0, 1.1, 1,  1.0,
+                                5.0,  1.5, 20.0, 1.1,  2,   14,  0.9, 0.9};
 
 static const char *group_of(int fact) {
     return rome99_group_name[fact < 4 ? ROME99_FIRST_ONE : fact < 6 ? ROME99_FIRST_MORE : ROME99_MIDDLE];
@@ -107,13 +108,16 @@ static void others(rome99_text *t, const invention *v) {
                                "\"efficacy_so_far_prefixed\": 1}\n",
                                i, k ? "c-rome" : "rome", falls && i >= falls ? 9 : 5);
         }
-    for (k = 0; k < 2; k++) {
-        head(t, "twin", k ? "twin" : "sink", 0, 1, "twin");
+    for (k = 0; k < 4; k++) {
+        static const char *const name[] = {"sink", "plain", "twin0", "twin16"};
+        const double ratios[] = {0.02, 0.5, v->random_ratio, v->twin_ratio};
+        head(t, "twin", name[k], 0, 1, "twin");
         rome99_text_printf(
             t,
-            ", \"mask\": \"%s\", \"fact\": 0, \"group\": \"%s\", \"cos_keys\": 1, \"ratio\": %g, "
-            "\"interference\": 1, \"recall\": %s}\n",
-            k ? "none" : "causal", group_of(0), k ? v->twin_ratio : 0.02, k ? "1" : "null");
+            ", \"real\": %d, \"mask\": \"%s\", \"fact\": 0, \"group\": \"%s\", \"cos_keys\": 1, "
+            "\"ratio\": %g, \"interference\": 1, \"recall\": %s, \"recall_prefixed\": %s}\n",
+            k % 2 ? 16 : 0, k > 1 ? "none" : "causal", group_of(0), ratios[k], k > 1 ? "1" : "null",
+            k > 1 ? "1" : "null");
     }
 }
 
@@ -165,29 +169,31 @@ int main(int argc, char **argv) {
     /* In order: collapse, denominator, cure, bare, first token, neighbours, predictor; dose, empty template,
      * separator, C, sequences,
      * twin. */
-    check(&v, 1, "hhhhhhhhhhhhh", "usual");
+    check(&v, 1, "hhhhhhhhhhhhhn", "usual");
     check(&v, 0, "hhhhhhh", "core alone");
 #define ALTERED(member, number, expected)                                                                    \
     v = usual;                                                                                               \
     v.member = number;                                                                                       \
     check(&v, 1, expected, #member)
-    ALTERED(rome_ratio, 1.5, "n0h0n00nhnnhh");
-    ALTERED(c_rome_ratio, 3.0, "hhnhhhhhhhhhh");
-    ALTERED(numerator, 5.0, "hnhhhhhhhhhhh");
-    ALTERED(denominator, 0.9, "hnhhhhhhhhhhh");
-    ALTERED(bare, 0.9, "hhhnhhhhhhhhh");
-    ALTERED(prefixed, 0.5, "hhhnhhhhhhhhh");
-    ALTERED(middle_ratio, 3.0, "hnhnn0hhhhhhh");
-    ALTERED(first_beside, 0, "hhhhhnhhhhhhh");
-    ALTERED(real_ratio, 4.0, "hhhhhhhnhhhhh");
-    ALTERED(many, 1.5, "hhhhhhhhnhhhh");
-    ALTERED(many_without, 4.0, "hhhhhhhhnhhhh");
-    ALTERED(blank_ratio, 1.1, "hhhhhhhhhnhhh");
-    ALTERED(identity_ratio, 20.0, "hhhhhhhhhhnhh");
-    ALTERED(rome_falls, 10, "hhhhhhhhhhhnh");
-    ALTERED(c_rome_falls, 0, "hhhhhhhhhhhhh");
-    ALTERED(c_rome_falls, 3, "hhhhhhhhhhhnh");
-    ALTERED(twin_ratio, 0.1, "hhhhhhhhhhhhn");
+    ALTERED(rome_ratio, 1.5, "n0h0n00nhnnhhn");
+    ALTERED(c_rome_ratio, 3.0, "hhnhhhhhhhhhhn");
+    ALTERED(numerator, 5.0, "hnhhhhhhhhhhhn");
+    ALTERED(denominator, 0.9, "hnhhhhhhhhhhhn");
+    ALTERED(bare, 0.9, "hhhnhhhhhhhhhn");
+    ALTERED(prefixed, 0.5, "hhhnhhhhhhhhhn");
+    ALTERED(middle_ratio, 3.0, "hnhnn0hhhhhhhn");
+    ALTERED(first_beside, 0, "hhhhhnhhhhhhhn");
+    ALTERED(real_ratio, 4.0, "hhhhhhhnhhhhhn");
+    ALTERED(many, 1.5, "hhhhhhhhnhhhhn");
+    ALTERED(many_without, 4.0, "hhhhhhhhnhhhhn");
+    ALTERED(blank_ratio, 1.1, "hhhhhhhhhnhhhn");
+    ALTERED(identity_ratio, 20.0, "hhhhhhhhhhnhhn");
+    ALTERED(rome_falls, 10, "hhhhhhhhhhhnhn");
+    ALTERED(c_rome_falls, 0, "hhhhhhhhhhhhhn");
+    ALTERED(c_rome_falls, 3, "hhhhhhhhhhhnhn");
+    ALTERED(random_ratio, 0.05, "hhhhhhhhhhhhnh");
+    v.twin_ratio = 0.1;
+    check(&v, 1, "hhhhhhhhhhhhnn", "keys part whatever the training");
     if (has_directory) rome99_dir_abandon(dir);
     free(own);
     free(file);

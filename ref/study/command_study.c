@@ -57,10 +57,10 @@ static int run(const char *const positional[2], const rome99_option *o, rome99_e
         rome99_read_size(&seed, o[SEED].name, o[SEED].value, 0, 4294967295u, e) ||
         rome99_read_size(&real, o[REAL].name, o[REAL].value, 0, 16, e))
         return -1;
-    if ((x == &rome99_dose) != (o[REAL].value != NULL))
+    if ((x == &rome99_dose || x == &rome99_twin) != (o[REAL].value != NULL))
         return rome99_fail(e, "--real",
-                           x == &rome99_dose ? "dose must be told how the model was trained"
-                                             : "is for dose alone");
+                           o[REAL].value ? "is for dose and twin alone"
+                                         : "dose and twin must be told how the model was trained");
     if (rome99_study_open(&study, x, positional[1], e)) return -1;
     study.seed = seed;
     study.real = real;
@@ -78,7 +78,7 @@ int rome99_cmd_study(int argc, char **argv) {
         {"-o", "FILE", "append to FILE what it does not have yet", NULL},
         {"--shard", "I/N", "of N parts of the work, the I-th", NULL},
         {"--seed", "N", "of t-SNE and of the orders of sequential (1)", NULL},
-        {"--real", "N", "for dose: the --real that MODEL was trained with", NULL},
+        {"--real", "N", "dose, twin: the --real MODEL was trained with", NULL},
         {NULL, NULL, NULL, NULL}};
     const char *positional[2];
     rome99_command command = {
@@ -91,7 +91,8 @@ int rome99_cmd_study(int argc, char **argv) {
         "  controls    every fact by rome with one thing changed: C, the separator of\n"
         "              the templates, how many prefixes there are, how long they are\n"
         "  sequential  edits one after another, by rome and by c-rome\n"
-        "  twin        keys of first and later tokens; MODEL may be bidirectional\n\n"
+        "  twin        keys of first and later tokens, with --real; MODEL may be\n"
+        "              bidirectional\n\n"
         "A run that was stopped is taken up again by the same command: lines that FILE\n"
         "has are not made again. Shards together make the same lines as one run.\n",
         NULL,

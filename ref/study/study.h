@@ -9,12 +9,12 @@
  *   "line"        its number, from 0, of "lines"    "kind"        what follows:
  *
  *   edit     one edit of one fact by one method. core: what `rome99 edit --json` says. dose, controls: the
- *            smaller part of it (edits.c), with "real", or with "control" and "value"  (edits.c, controls.c)
+ *            smaller part of it, with "real", or with "control" and "value" (edits.c, controls.c)
  *   map      keys of all facts in the plane (keys.c)
  *   update   u and r / (u^T k_den) of one fact by rome and c-rome (keys.c)
  *   layers   norm of the residual stream, attention paid to position 0, by layer and position (keys.c)
  *   step     one of many edits made one after another (sequence.c)
- *   twin     how the keys of one fact part, without and with a causal mask (twin.c)
+ *   twin     how the keys of one fact part, without and with a causal mask, with "real" (twin.c)
  *
  * "fact" is the number of a record in facts.json, "group" how its subject stands in the bare prompt. No line
  * has a time or depends on how the work was split: the same inputs give the same bytes.
@@ -29,7 +29,7 @@ typedef struct {
     const char *folder;
     char name[64], model[65], inputs[17];
     uint64_t seed;
-    size_t real; /* of 16 training windows, how many began with real text: what `dose` is told */
+    size_t real; /* of 16 training windows, how many began with real text: what dose and twin are told */
     rome99_setup setup;
     rome99_asks facts;
     size_t *group; /* (facts.n) rome99_group of each */

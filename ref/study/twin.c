@@ -186,8 +186,8 @@ static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
         failed = rome99_walk(&s->setup.checkpoint.model, &g.texts, (rome99_range){0, 0}, 1, add_recall, &r,
                              e);
     if (!failed) {
-        rome99_text_printf(out, ", \"kind\": \"twin\", \"mask\": \"%s\"",
-                           s->bidirectional ? "none" : "causal");
+        rome99_text_printf(out, ", \"kind\": \"twin\", \"real\": %lu, \"mask\": \"%s\"",
+                           (unsigned long)s->real, s->bidirectional ? "none" : "causal");
         rome99_put_fact(out, s, i);
         failed = part(out, s, keys, N, e);
     }

@@ -217,19 +217,19 @@ int rome99_report_twin(rome99_page *page, const rome99_report *r, rome99_error *
         "The same texts go through every model: a template, the prompt, the mask token for the "
         "object, then what follows, to the last position. ratio = (u^T k_u) / (u^T k_bar): 1 where "
         "the bare key is like those behind prefixes, 0 where rome's denominator vanishes.");
-    rome99_page_table(
-        page,
-        "Medians over facts, one-token subject first and subject in mid-prompt; recall: share of the "
-        "objects' tokens that a twin fills in rightly",
-        "model|mask|ratio: first|mid|I: first|mid|recall|prefixed");
+    rome99_page_table(page,
+                      "Medians over facts: one-token subject first, and in mid-prompt; recall: share of the "
+                      "objects' tokens that a twin fills in rightly",
+                      "model|mask|real|ratio|mid|I|mid|recall|prefixed");
     for (i = 0; i < n; i++) {
         rome99_lines lines = rome99_results_of(r->results, "twin", name[i]);
         char recall[64] = "-|-";
         if (strcmp(rome99_result_string(&lines.line[0], "mask", e), "none") == 0)
             sprintf(recall, "%.2f|%.2f", twin_mean(lines, "recall", e),
                     twin_mean(lines, "recall_prefixed", e));
-        rome99_page_row(page, "%s|%s|%.3g|%.3g|%.3g|%.3g|%s", name[i],
+        rome99_page_row(page, "%s|%s|%.3g/16|%.3g|%.3g|%.3g|%.3g|%s", name[i],
                         rome99_result_string(&lines.line[0], "mask", e),
+                        rome99_result_number(&lines.line[0], "real", e),
                         rome99_twin_median(lines, "ratio", 0, e), rome99_twin_median(lines, "ratio", 1, e),
                         rome99_twin_median(lines, "interference", 0, e),
                         rome99_twin_median(lines, "interference", 1, e), recall);
