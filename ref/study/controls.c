@@ -119,10 +119,5 @@ static int controls_line(rome99_text *out, rome99_study *s, size_t i, rome99_err
     return 0;
 }
 
-const rome99_experiment rome99_controls = {"controls",
-                                           "every fact by rome with one thing changed",
-                                           0,
-                                           controls_together,
-                                           controls_count,
-                                           controls_line,
-                                           check};
+const rome99_experiment rome99_controls = {"controls",    0,    controls_together, controls_count,
+                                           controls_line, check};

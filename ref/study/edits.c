@@ -31,13 +31,7 @@ static int core_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
     return 0;
 }
 
-const rome99_experiment rome99_core = {"core",
-                                       "every fact by every method; keys, update, layers",
-                                       0,
-                                       core_together,
-                                       core_count,
-                                       core_line,
-                                       rome99_keys_check};
+const rome99_experiment rome99_core = {"core", 0, core_together, core_count, core_line, rome99_keys_check};
 
 /* ------------------------------------------------------------------------------- dose */
 
@@ -67,8 +61,4 @@ static int dose_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
     return 0;
 }
 
-const rome99_experiment rome99_dose = {
-    "dose",     "every fact by rome and c-rome, on a model trained with --real N",
-    0,          dose_together,
-    dose_count, dose_line,
-    NULL};
+const rome99_experiment rome99_dose = {"dose", 0, dose_together, dose_count, dose_line, NULL};

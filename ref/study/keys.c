@@ -104,7 +104,7 @@ static int map_line(rome99_text *out, rome99_study *s, rome99_error *e) {
         failed = rome99_pca(xy, share, p.x, p.n, F, e) ||
                  rome99_tsne(xy + 2 * p.n, &kl, p.x, p.n, F, &how, e);
     if (!failed) {
-        rome99_text_puts(out, ", \"kind\": \"map\"");
+        rome99_text_puts(out, ", \"kind\": \"map\", \"method\": null");
         rome99_put_numbers(out, "pca_share", share, 2);
         rome99_put_number(out, "tsne_perplexity", how.perplexity);
         rome99_put_number(out, "tsne_kl", kl);
@@ -163,7 +163,7 @@ static int update_line(rome99_text *out, rome99_study *s, rome99_error *e) {
     const rome99_shape *shape = &s->setup.checkpoint.model.shape;
     size_t fact, i;
     if (median_fact(&fact, s, e)) return -1;
-    rome99_text_puts(out, ", \"kind\": \"update\"");
+    rome99_text_puts(out, ", \"kind\": \"update\", \"method\": null");
     rome99_put_fact(out, s, fact);
     for (i = 0; i < 2; i++) {
         if (rome99_study_find(s, fact, i ? ROME99_C_ROME : ROME99_ROME, e)) return -1;
@@ -223,7 +223,7 @@ int rome99_layers_line(rome99_text *out, rome99_study *s, rome99_error *e) {
                          e);
     for (i = 0; i < (2 * L + 1) * T; i++) sums.norm[i] /= (double)n;
     if (!failed) {
-        rome99_text_printf(out, ", \"kind\": \"layers\", \"layer\": %lu",
+        rome99_text_printf(out, ", \"kind\": \"layers\", \"method\": null, \"layer\": %lu",
                            (unsigned long)s->setup.settings.h.layer);
         put_rows(out, "norm", sums.norm, L + 1, T);
         put_rows(out, "attention", sums.attention, L, T);

@@ -231,10 +231,5 @@ static int sequential_line(rome99_text *out, rome99_study *s, size_t i, rome99_e
     return 0;
 }
 
-const rome99_experiment rome99_sequential = {"sequential",
-                                             "edits one after another, by rome and by c-rome",
-                                             0,
-                                             sequential_together,
-                                             sequential_count,
-                                             sequential_line,
-                                             NULL};
+const rome99_experiment rome99_sequential = {"sequential",    0,   sequential_together, sequential_count,
+                                             sequential_line, NULL};

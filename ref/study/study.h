@@ -16,6 +16,7 @@
  *   step     one of many edits made one after another (sequence.c)
  *   twin     how the keys of one fact part, without and with a causal mask, with "real" (twin.c)
  *
+ * "method" is one of rome, c-rome, p-rome, k-rome, or null where a line is of no method or of several.
  * "fact" is the number of a record in facts.json, "group" how its subject stands in the bare prompt. No line
  * has a time or depends on how the work was split: the same inputs give the same bytes.
  */
@@ -47,11 +48,10 @@ typedef struct {
 typedef enum { ROME99_FIRST_ONE, ROME99_FIRST_MORE, ROME99_MIDDLE, ROME99_GROUPS } rome99_group;
 extern const char *const rome99_group_name[ROME99_GROUPS];
 
-/* Lines that need one another's work stand together, `together` at a time: a shard has all of them or none.
- * line: appends the members of line i behind the common ones, each with ", " before it. Returns 0, or -1
- * with *e set. */
+/* Lines that need one another's work are one set, of which a shard has all or none. line: appends the members of
+ * line i behind the common ones, each with ", " before it. line, check: return 0, or -1 with *e set. */
 typedef struct {
-    const char *name, *about;
+    const char *name;
     int twin; /* takes a folder of a bidirectional model, too */
     size_t (*together)(const rome99_study *study, size_t i); /* number of the set that line i belongs to */
     size_t (*count)(const rome99_study *study);

@@ -186,7 +186,7 @@ static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
         failed = rome99_walk(&s->setup.checkpoint.model, &g.texts, (rome99_range){0, 0}, 1, add_recall, &r,
                              e);
     if (!failed) {
-        rome99_text_printf(out, ", \"kind\": \"twin\", \"real\": %lu, \"mask\": \"%s\"",
+        rome99_text_printf(out, ", \"kind\": \"twin\", \"method\": \"rome\", \"real\": %lu, \"mask\": \"%s\"",
                            (unsigned long)s->real, s->bidirectional ? "none" : "causal");
         rome99_put_fact(out, s, i);
         failed = part(out, s, keys, N, e);
@@ -202,10 +202,4 @@ static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
     return failed;
 }
 
-const rome99_experiment rome99_twin = {"twin",
-                                       "keys without and with a causal mask",
-                                       1,
-                                       twin_together,
-                                       twin_count,
-                                       twin_line,
-                                       rome99_layers_check};
+const rome99_experiment rome99_twin = {"twin", 1, twin_together, twin_count, twin_line, rome99_layers_check};
