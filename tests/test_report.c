@@ -152,7 +152,7 @@ static void check(const invention *v, int with_others, const char *expected, con
     rome99_page_end(&page);
     verdicts(got, page.out.bytes);
     CHECK(strcmp(got, expected) == 0, "%s: verdicts %s, expected %s", what, got, expected);
-    rome99_text_free(&page.out);
+    rome99_page_free(&page);
     rome99_report_close(&report);
     rome99_results_free(&results);
 }

@@ -9,10 +9,10 @@
 static const rome99_experiment *find_experiment(const char *name, rome99_error *e) {
     rome99_text list = {0};
     size_t i;
-    for (i = 0; i < ROME99_EXPERIMENTS; i++) {
+    for (i = 0; i < ROME99_EXPERIMENTS; i++)
         if (strcmp(name, rome99_experiments[i]->name) == 0) return rome99_experiments[i];
+    for (i = 0; i < ROME99_EXPERIMENTS; i++)
         rome99_text_printf(&list, "%s%s", i ? ", " : "", rome99_experiments[i]->name);
-    }
     rome99_fail(e, NULL, "no experiment \"%.100s\": there are %s", name, list.failed ? "others" : list.bytes);
     rome99_text_free(&list);
     return NULL;

@@ -83,7 +83,7 @@ static int run(const char *const *paths, size_t n, const char *html, rome99_erro
     if (!failed)
         failed = html ? rome99_write_file(html, page.out.bytes, page.out.size, e)
                       : rome99_print(page.out.bytes, page.out.size, e);
-    rome99_text_free(&page.out);
+    rome99_page_free(&page);
     rome99_results_free(&results);
     return failed;
 }

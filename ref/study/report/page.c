@@ -309,6 +309,12 @@ static void text_table(rome99_text *out, const struct rome99_table *t) {
     }
 }
 
+static void free_table(rome99_page *p) {
+    if (p->table) rome99_text_free(&p->table->rows);
+    free(p->table);
+    p->table = NULL;
+}
+
 void rome99_page_table_end(rome99_page *p) {
     if (!p->table) return;
     if (p->table->rows.failed)
@@ -317,9 +323,12 @@ void rome99_page_table_end(rome99_page *p) {
         html_table(&p->out, p->table);
     else
         text_table(&p->out, p->table);
-    rome99_text_free(&p->table->rows);
-    free(p->table);
-    p->table = NULL;
+    free_table(p);
+}
+
+void rome99_page_free(rome99_page *p) {
+    free_table(p);
+    rome99_text_free(&p->out);
 }
 
 /* ---------------------------------------------------------------------------- figures */

@@ -16,6 +16,7 @@ typedef struct {
 
 void rome99_page_begin(rome99_page *p, int html, const char *title, const char *subtitle);
 void rome99_page_end(rome99_page *p);
+void rome99_page_free(rome99_page *p); /* at any time */
 
 /* Links to sections, of HTML only: n pairs of an id and a name. */
 void rome99_page_contents(rome99_page *p, const char *const *pairs, size_t n);
