@@ -76,9 +76,9 @@ class Report:
             self.failed.add(where)
             self.found += 1
             if self.found <= 20:
-                told = ["%.16g" % x if isinstance(x, float) else str(x)[:60] for x in (got, expected)]
+                both = ["%.16g" % x if isinstance(x, float) else str(x)[:60] for x in (got, expected)]
                 print("FAIL line %s, %s: %s, recomputed %s (error %.2e, bar %.1e)"
-                      % (where, name, *told, error, bar))
+                      % (where, name, *both, error, bar))
 
     def passed(self):
         return len(self.lines) - len(self.failed)
@@ -90,6 +90,10 @@ class Report:
         print("%s: %d of %d lines, %d in full, %d failed; worst: %s"
               % (name, len(lines), total, self.full, len(self.failed), "; ".join(errors)),
               flush=True)
+
+
+def told(value):
+    return "inf" if value == np.inf else value
 
 
 def error_of(kind, got, expected):
@@ -147,11 +151,11 @@ def padded(rows):
 
 
 def layer_keys(model, ids, layer):
-    """(keys, MLP outputs) of one layer at every position."""
+    """(keys, MLP outputs, what these are added to) of one layer at every position."""
     x = model.embed(ids)
     for i in range(layer + 1):
         x, out, key, _ = model.block(i, x)
-    return key, out
+    return key, out, x - out
 
 
 # ---- the optimised value, with a backward pass ------------------------------------------------
@@ -162,11 +166,19 @@ class BackwardEdit(Edit):
 
     def find_keys(self):
         at = np.arange(len(self.prompts)), [lookup for _, lookup in self.prompts]
-        key, out = layer_keys(self.model, padded([ids for ids, _ in self.prompts]), self.layer)
+        key, out, _ = layer_keys(self.model, padded([ids for ids, _ in self.prompts]), self.layer)
         self.keys, self.outs = key[at], out[at]
         self.k_u, self.m_u = self.keys[0], self.outs[0]
         self.k_bar, self.m_bar = self.keys.mean(0), self.outs.mean(0)
         self.delta, self.v_star, self.steps = np.zeros_like(self.m_u), self.m_u, []
+
+    def update(self, method, solver):
+        """solver: a Solver, or None for the identity."""
+        plain = super().update(method, None)
+        if solver is None:
+            return plain
+        key = self.k_u if method == "p-rome" else self.k_bar
+        return rome.Update(solver(key), plain.k_den, plain.residual)
 
     def optimise(self):
         if not self.steps:
@@ -290,6 +302,21 @@ def gelu_and_slope(x):
     return x * half, half + 0.5 * x * (1 - t * t) * scale * (1 + 3 * square)
 
 
+class Solver:
+    """rome.solve for many keys of one C: refinement by one inverse, residuals in extended precision."""
+
+    def __init__(self, C):
+        self.scale = np.exp2(-np.round(np.log2(np.diag(C)) / 2))
+        S = C * self.scale[:, None] * self.scale
+        self.wide, self.inverse = S.astype(np.longdouble), np.linalg.inv(S)
+
+    def __call__(self, key):
+        rhs, x = (key * self.scale).astype(np.longdouble), np.zeros(len(key), np.longdouble)
+        for _ in range(12):
+            x = x + self.inverse @ (rhs - self.wide @ x).astype(np.float64)
+        return (x * self.scale).astype(np.float64)
+
+
 # ---- a folder ----------------------------------------------------------------------------------
 
 class Folder:
@@ -308,12 +335,12 @@ class Folder:
             self.behind = self.model.tokenizer.encode(".\n" + f.read())
         with open(os.path.join(path, "model.safetensors"), "rb") as f:
             self.hash = hashlib.sha256(f.read()).hexdigest()
-        parts = [layer_keys(self.sight, part, self.layer)[0]
-                 for part in np.array_split(self.windows, 16)]
-        self.keys = np.concatenate(parts)                        # (windows, T, F)
+        self.parts = [(part, *layer_keys(self.sight, part, self.layer))
+                      for part in np.array_split(self.windows, 16)]
+        self.keys = np.concatenate([key for _, key, _, _ in self.parts])     # (windows, T, F)
         self.own_C = self.moment(self.keys)
         self.C = self.tensor("cov", "C") if self.sight.causal else self.own_C
-        self.C_rest = self.moment(self.keys[:, 1:])
+        self.solver, self.solver_rest = Solver(self.C), Solver(self.moment(self.keys[:, 1:]))
         self.edits, self.before = {}, None
 
     def tensor(self, file, name):
@@ -345,11 +372,27 @@ class Folder:
         return {"subject_first": begin == 0, "lookup": last,
                 "subject_tokens": last - tokenizer.token_ending_at(ids, begin + 1) + 1}
 
+    def efficacy(self, model, facts, frames):
+        answer = rome.Behaviour(model).answer
+        return rome.mean([answer(rome.splice(frame, self.facts[fact].text)[0],
+                                 self.facts[fact].target_new)[0]
+                          for fact in facts for frame in frames])
+
     def perplexities_before(self):
         if self.before is None:
             self.before = {"stream_ppl_before": rome.stream_ppl(self.model, self.windows),
                            "sentence_ppl_before": rome.sentence_ppl(self.model, self.sentences)}
         return self.before
+
+    def stream_ppl(self, model):
+        """Of a model that differs from the folder's in W only."""
+        total = 0.0
+        for ids, key, _, x in self.parts:
+            x = x + model.affine(key, "h.%d.mlp.c_proj" % self.layer)
+            for i in range(self.layer + 1, model.L):
+                x = model.block(i, x)[0]
+            total += rome.token_log_p(model.head(x), ids).sum()
+        return told(rome.exp(-total / (self.windows.size - len(self.windows))))
 
     def check(self, report):
         """C, and the backward pass at the third step of one edit."""
@@ -376,11 +419,11 @@ def last_words(template, n):
 
 
 def controlled(folder, line):
-    """(edit, C of the solve, None for the identity) that the line's control asks for."""
+    """(edit, solver, None for the identity) that the line's control asks for."""
     control, value = line.get("control", "none"), line.get("value", "")
-    templates, C = folder.templates, folder.C
+    templates, solver = folder.templates, folder.solver
     if control == "C":
-        C = {"identity": None, "without position 0": folder.C_rest}[value]
+        solver = {"identity": None, "without position 0": folder.solver_rest}[value]
     elif control == "separator":
         templates = {"blank": folder.space}[value]
     elif control.startswith("prefixes"):
@@ -389,7 +432,7 @@ def controlled(folder, line):
         templates = templates[:1] + [last_words(t, int(value)) for t in templates[1:]]
     else:
         assert control == "none", control
-    return folder.edit(line["fact"], templates), C
+    return folder.edit(line["fact"], templates), solver
 
 
 def with_mean(edit, line):
@@ -406,16 +449,12 @@ def key_fields(folder, edit, update):
             "interference": update.interference(folder.C)}
 
 
-def told(value):
-    return "inf" if value == np.inf else value
-
-
 def check_edit(folder, line, report, full):
-    shared, C = controlled(folder, line)
+    shared, solver = controlled(folder, line)
     if full:
         shared.optimise()
     edit = with_mean(shared, line)
-    update = edit.update(line["method"], C)
+    update = edit.update(line["method"], solver)
     fields = dict(key_fields(folder, edit, update), group=folder.group(line["fact"]))
     core = line["experiment"] == "core"
     if core:
@@ -426,13 +465,14 @@ def check_edit(folder, line, report, full):
     if full:
         after = folder.model.with_update(folder.layer, update.dW)
         fields.update(folder.perplexities_before(), numerator=norm(update.residual),
-                      stream_ppl_after=told(rome.stream_ppl(after, folder.windows)))
-        shares = rome.measures(folder.model, after, edit.request, folder.prefixes)
+                      stream_ppl_after=folder.stream_ppl(after))
         if core:
-            fields.update(more_fields(folder, edit, update, after, fields), **shares)
+            fields.update(more_fields(folder, edit, update, after, fields),
+                          **rome.measures(folder.model, after, edit.request, folder.prefixes))
         else:
             del fields["sentence_ppl_before"]
-            fields.update((name, shares[name]) for name in ("efficacy", "efficacy_prefixed"))
+            fields.update(efficacy=folder.efficacy(after, [line["fact"]], ["{}"]),
+                          efficacy_prefixed=folder.efficacy(after, [line["fact"]], folder.prefixes))
     report.fields(line, fields, whole=full)
 
 
@@ -461,7 +501,7 @@ class Chain:
         folder = self.folder
         edit = folder.edit_of(self.model, fact, folder.templates)
         edit.optimise()
-        update = edit.update(self.method, folder.C)
+        update = edit.update(self.method, folder.solver)
         self.model = self.model.with_update(folder.layer, update.dW)
         self.facts.append(fact)
         W, size = folder.model.w[self.name], norm(update.residual)
@@ -469,15 +509,13 @@ class Chain:
                   "dW_norm": size / abs(update.denominator),
                   "drift": norm(self.model.w[self.name] - W) / norm(W)}
         if full:
-            fields["stream_ppl_after"] = told(rome.stream_ppl(self.model, folder.windows))
+            fields["stream_ppl_after"] = folder.stream_ppl(self.model)
         return fields
 
     def efficacies(self):
-        now, folder = rome.Behaviour(self.model), self.folder
-        share = lambda frame, fact: now.answer(rome.splice(frame, folder.facts[fact].text)[0],
-                                               folder.facts[fact].target_new)[0]
-        mean = lambda frames: float(np.mean([share(f, fact) for fact in self.facts for f in frames]))
-        return {"efficacy_so_far": mean(["{}"]), "efficacy_so_far_prefixed": mean(folder.prefixes)}
+        efficacy = lambda frames: self.folder.efficacy(self.model, self.facts, frames)
+        return {"efficacy_so_far": efficacy(["{}"]),
+                "efficacy_so_far_prefixed": efficacy(self.folder.prefixes)}
 
 
 def check_sequences(folder, lines, report, every):
@@ -513,17 +551,17 @@ def check_layers(folder, line, report):
 def check_update(folder, line, report):
     facts = [f for f in range(len(folder.facts)) if folder.group(f) == "one-token first"]
     edits = [folder.edit(fact, folder.templates) for fact in facts]
-    sizes = [edit.update("rome", folder.C).interference(folder.C) for edit in edits]
+    sizes = [edit.update("rome", folder.solver).interference(folder.C) for edit in edits]
     middle = np.argsort(sizes)[len(sizes) // 2]
     at, edit = line["line"], edits[middle]
     report.compare(at, "fact", "exact", line["fact"], facts[middle])
     report.fields(line, {"group": folder.group(facts[middle])})
     edit.optimise()
     for method in ("rome", "c-rome"):
-        update, told = edit.update(method, folder.C), line[method]
-        report.compare(at, method + " denominator", "key", told["denominator"], update.denominator)
-        report.compare(at, method + " u", "key", told["u"], update.u)
-        report.compare(at, method + " right", "value", told["right"], update.right)
+        update, got = edit.update(method, folder.solver), line[method]
+        report.compare(at, method + " denominator", "key", got["denominator"], update.denominator)
+        report.compare(at, method + " u", "key", got["u"], update.u)
+        report.compare(at, method + " right", "value", got["right"], update.right)
 
 
 def map_points(folder):
@@ -531,7 +569,7 @@ def map_points(folder):
     points = {}
     for fact, request in enumerate(folder.facts):
         edit = folder.edit(fact, folder.templates)
-        points["solved", fact] = edit.update("rome", folder.C).u
+        points["solved", fact] = edit.update("rome", folder.solver).u
         points["k_u", fact], points["k_bar", fact] = edit.k_u, edit.k_bar
         if folder.group(fact) == "mid-prompt":
             ids, at = edit.prompts[0][0], 0
@@ -546,20 +584,20 @@ def map_points(folder):
 
 
 def check_map(folder, line, report):
-    points, told, at = map_points(folder), line["points"], line["line"]
-    names = [(p["what"], p["fact"]) for p in told]
+    points, got, at = map_points(folder), line["points"], line["line"]
+    names = [(p["what"], p["fact"]) for p in got]
     report.compare(at, "points", "exact", sorted(names), sorted(points))
-    report.compare(at, "groups", "exact", [p["group"] for p in told],
-                   [folder.group(p["fact"]) for p in told])
+    report.compare(at, "groups", "exact", [p["group"] for p in got],
+                   [folder.group(p["fact"]) for p in got])
     x = np.array([points[name] for name in names])
     left, sizes, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
     report.compare(at, "pca_share", "key", line["pca_share"], sizes[:2] ** 2 / (sizes ** 2).sum())
     for i in range(2):
         scores = left[:, i] * sizes[i]
         large = scores[abs(scores) >= 0.99 * abs(scores).max()]
-        report.compare(at, "pca %d" % (i + 1), "key", [p["pca"][i] for p in told],
+        report.compare(at, "pca %d" % (i + 1), "key", [p["pca"][i] for p in got],
                        scores * np.sign(large[0]))
-    y = np.array([p["tsne"] for p in told])
+    y = np.array([p["tsne"] for p in got])
     report.compare(at, "tsne is finite", "exact", bool(np.isfinite(y).all()), True)
     report.compare(at, "tsne_kl is small", "exact", line["tsne_kl"] <= TSNE_LARGEST, True)
     report.compare(at, "tsne_kl", "value", line["tsne_kl"], tsne_kl(x, y, line["tsne_perplexity"]))
@@ -607,7 +645,7 @@ def check_twin(folder, line, report):
     assert {len(row) for row in rows} == {T}
     keys = layer_keys(model, rows, folder.layer)[0][np.arange(len(rows)), at]
     k_u, k_bar = keys[0], keys.mean(0)
-    u = rome.solve(folder.own_C, k_bar)
+    u = folder.solver(k_bar)
     shares = [None]
     if not model.causal:
         top = model.logits(rows).argmax(-1)
