@@ -297,6 +297,11 @@ bad "twin without --real" "--real: dose and twin must be told" study twin "$M"
 for experiment in core controls sequential; do
     bad "$experiment with --real" "--real" study $experiment "$M" --real 3
 done
+sed 's/\.\\n{}/{}/' "$M/templates.json" >"$D/templates.json"
+cp "$M/templates.json" "$D/templates.kept"
+cp "$D/templates.json" "$M/templates.json"
+bad "templates that do not end a line" "controls need templates that end in" study controls "$M"
+cp "$D/templates.kept" "$M/templates.json"
 bad "no such experiment" "core, dose, controls, sequential, twin" study cores "$M"
 bad "an empty name" "core, dose, controls, sequential, twin" study "" "$M"
 bad "no arguments" "usage" study

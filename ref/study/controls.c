@@ -37,9 +37,11 @@ static size_t controls_count(const rome99_study *s) { return SETTINGS * s->facts
 
 static size_t controls_together(const rome99_study *s, size_t i) { return (void)s, i; }
 
-/* The last n words of a prefix, with the separator and the slot, which end it. */
+/* What every template but the empty one ends in: see check. */
+static const char separator[] = ".\n{}";
+
+/* The last n words of a prefix, with the separator and the slot. */
 static rome99_string last_words(rome99_string prefix, size_t n) {
-    static const char separator[] = ".\n{}";
     size_t at = prefix.size - (sizeof separator - 1);
     while (n-- > 0) {
         while (at > 0 && strchr(" .\n", prefix.bytes[at - 1])) at--;
@@ -71,7 +73,7 @@ static void leave_out_empty(rome99_pair *pair) {
     }
 }
 
-/* templates_space.json is there, and there are as many templates as any setting takes. */
+/* templates_space.json is there, there are as many templates as any setting takes, and they end as they must. */
 static int check(rome99_study *s, rome99_error *e) {
     char *path = rome99_path(s->folder, "templates_space.json");
     size_t i;
@@ -82,6 +84,13 @@ static int check(rome99_study *s, rome99_error *e) {
         if (settings[i].n >= s->setup.templates.list.n)
             failed = rome99_fail(e, s->folder, "controls need %lu templates beside the empty one",
                                  (unsigned long)settings[i].n);
+    for (i = 1; !failed && i < s->setup.templates.list.n; i++) {
+        const rome99_string *t = &s->setup.templates.list.item[i];
+        size_t n = sizeof separator - 1;
+        if (t->size < n || memcmp(t->bytes + t->size - n, separator, n) != 0)
+            failed = rome99_fail(e, s->folder,
+                                 "templates.json: controls need templates that end in \".\\n{}\"");
+    }
     free(path);
     return failed;
 }
