@@ -2,6 +2,7 @@
 #
 #   CC= CFLAGS= LDFLAGS=   as usual; what correctness needs does not live in them
 #   NATIVE=1               for this machine's processor: the same bits, faster
+#   OMP=1                  on all cores, with a compiler that has OpenMP: the same bits
 #   RUN=                   put before each program that is run (qemu-s390x-static ...)
 
 CC = cc
@@ -9,15 +10,16 @@ CFLAGS = -O3
 LDFLAGS =
 RUN =
 NATIVE =
+OMP =
 PREFIX = /usr/local
 DESTDIR =
 
 # -ffp-contract=off: no fused multiply-add, which would round differently on machines that have it.
 REQUIRED = -std=c99 -ffp-contract=off -Iref -Itiny_models
 LIBS = -lm
-# Blocks of outputs for wide vectors (ref/core/block.h): gcc keeps 4 x 32 in registers, clang 6 x 8.
-NATIVE_1 = -march=native -DROME99_BLOCK_H $(if $(findstring clang,$(shell $(CC) --version)),-DROME99_MR=6 -DROME99_NR=8,-DROME99_MR=4 -DROME99_NR=32)
-ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) -DROME99_SHARE='"$(PREFIX)/share/rome99"'
+# Blocks of outputs for wide vectors (ref/core/machine.h): gcc keeps 4 x 32 in registers, clang 6 x 8.
+NATIVE_1 = -march=native $(if $(findstring clang,$(shell $(CC) --version)),-DROME99_MR=6 -DROME99_NR=8,-DROME99_MR=4 -DROME99_NR=32)
+ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) $(if $(filter 1,$(OMP)),-fopenmp) -DROME99_SHARE='"$(PREFIX)/share/rome99"'
 
 B = build
 # How the compiler is asked for a list of headers; empty for one that cannot (tcc).
@@ -135,6 +137,19 @@ study: $(B)/study/sink.jsonl $(B)/study/plain.jsonl
 study-all: $(B)/rome99
 	@sh ref/study/results/remake $(B)/study $(RUN) $(B)/rome99
 
+# What the core costs at GPT-2's sizes, beside OpenBLAS if it is there (sh tests/bench/install); then the same on
+# two cores. BENCH= chooses parts: make bench NATIVE=1 BENCH="gemm edit".
+BENCH =
+$(B)/bench: tests/bench/bench.c tests/bench/peer.h tests/bench/peer_openblas.c tests/bench/peer_none.c $(B)/librome99.a
+	@$(CC) $(ALL_CFLAGS) -Itests/bench $(filter %/bench.c,$^) tests/bench/peer_openblas.c $(B)/librome99.a $(LDFLAGS) \
+	    -lopenblas $(LIBS) -o $@ 2>/dev/null || \
+	$(CC) $(ALL_CFLAGS) -Itests/bench $(filter %/bench.c,$^) tests/bench/peer_none.c $(B)/librome99.a $(LDFLAGS) $(LIBS) -o $@
+bench: $(B)/bench
+	@$(RUN) $(B)/bench $(BENCH)
+bench-cores:
+	@$(MAKE) -s OMP=1 B=$(B)/omp $(B)/omp/bench
+	@sh tests/bench/cores $(RUN) $(B)/omp/bench
+
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
 NAMES =
@@ -168,6 +183,6 @@ clean:
 
 QUICK =
 
-.PHONY: all tests test check check-core start_tests demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
+.PHONY: all tests test check check-core start_tests bench bench-cores demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
     run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

@@ -27,14 +27,14 @@ static void plain_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome9
 }
 
 static void test_gemm(void) {
-    static const size_t shapes[][3] = {{1, 1, 1},    {3, 5, 2},   {4, 4, 4},      {7, 33, 9},  {97, 65, 3},
-                                       {5, 300, 7},  {2, 3, 300}, {100, 40, 257}, {13, 1, 40}, {1, 270, 260},
-                                       {6, 32, 256}, {0, 3, 3},   {3, 3, 0}};
-    static double a[40000], b[90000], c[40000], d[40000], pack[ROME99_PACK];
-    static float af[40000];
+    static const size_t shapes[][3] = {
+        {1, 1, 1},      {3, 5, 2},   {4, 4, 4},     {7, 33, 9},   {97, 65, 3}, {5, 300, 7}, {2, 3, 300},
+        {100, 40, 257}, {13, 1, 40}, {1, 270, 260}, {6, 32, 256}, {0, 3, 3},   {3, 3, 0},   {519, 35, 163}};
+    static double a[90000], b[90000], c[40000], d[40000], pack[ROME99_PACK];
+    static float af[90000];
     rome99_rng rng = {7};
     size_t s, i, kind;
-    for (i = 0; i < 40000; i++) {
+    for (i = 0; i < 90000; i++) {
         af[i] = (float)rome99_rng_normal(&rng);
         a[i] = (double)af[i];
     }
@@ -84,14 +84,18 @@ static void test_widen(void) {
         rome99_widen(&x, w, 0, 1);
         CHECK(memcmp(&x, &value[i], 8) == 0, "BF16 %04x: got %.17g, expected %.17g", brain[i], x, value[i]);
     }
-    {
-        static const uint16_t infinite[] = {0x7c00, 0xfc00};
-        w.data = infinite;
+    for (i = 0; i < 0x10000; i++) { /* every float16, by its definition */
+        uint16_t h = (uint16_t)i;
+        double fraction = (double)(i & 0x3ff),
+               unit = ldexp(1.0, (int)((i >> 10 & 31) > 0 ? i >> 10 & 31 : 1) - 25);
+        double expected = (i >> 10 & 31) > 0 ? (1024.0 + fraction) * unit : fraction * unit;
+        if ((i >> 10 & 31) == 31) expected = fraction > 0.0 ? (double)NAN : (double)INFINITY;
+        if (i >> 15) expected = -expected;
+        w.data = &h;
         w.dtype = ROME99_F16;
         rome99_widen(&x, w, 0, 1);
-        CHECK(x > 1e308, "F16 infinity: got %g", x);
-        rome99_widen(&x, w, 1, 1);
-        CHECK(x < -1e308, "F16 -infinity: got %g", x);
+        CHECK(x == expected || (x != x && expected != expected), "F16 %04x: got %.17g, expected %.17g",
+              (unsigned)i, x, expected);
     }
 }
 
@@ -108,11 +112,11 @@ static void positive_definite(double *A, size_t n, rome99_rng *rng) {
 }
 
 static void test_cholesky(void) {
-    static const size_t sizes[] = {1, 2, 63, 64, 65, 150};
-    static double A[150 * 150], L[150 * 150], M[150 * 150], x[150], b[150], pack[ROME99_PACK];
+    static const size_t sizes[] = {1, 2, 63, 127, 128, 129, 260};
+    static double A[260 * 260], L[260 * 260], M[260 * 260], x[260], b[260], pack[ROME99_PACK];
     rome99_rng rng = {3};
     size_t s, i, j, k;
-    for (s = 0; s < 6; s++) {
+    for (s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         size_t n = sizes[s];
         double residual = 0.0, size = 0.0, worst = 0.0;
         positive_definite(A, n, &rng);
@@ -147,9 +151,11 @@ static void test_cholesky(void) {
         rome99_cholesky_solve(b, L, b, n);
         CHECK(memcmp(x, b, n * sizeof *b) == 0, "solve in place");
     }
-    positive_definite(A, 150, &rng);
-    A[100 * 150 + 100] = -1.0;
-    CHECK(rome99_cholesky(A, 150, pack) == 101, "the failing pivot is named");
+    for (i = 100; i < 260; i += 100) { /* in the first panel of columns, in the second */
+        positive_definite(A, 260, &rng);
+        A[i * 260 + i] = -1.0;
+        CHECK(rome99_cholesky(A, 260, pack) == i + 1, "the failing pivot is named");
+    }
     A[0] = (double)NAN;
     CHECK(rome99_cholesky(A, 150, pack) == 1, "a NaN is a failing pivot");
 }

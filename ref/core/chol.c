@@ -4,37 +4,44 @@
  *     L[i][j] = (C[i][j] - sum_{k<j} L[i][k] L[j][k]) / L[j][j],     L[j][j] = sqrt of that difference at i = j
  *
  * with each sum in the order of k. What earlier panels of columns subtract is one matrix product, which keeps
- * that order. Released code inverts C in float32 instead.
+ * that order; the rest of a panel is done for many rows side by side. Released code inverts C in float32.
  */
 #include "core/rome99.h"
 
-enum { PANEL = 64 };
+enum { PANEL = 128 }; /* PANEL * PANEL <= ROME99_PACK */
 
-/* Columns j0 .. j1-1 of the factor, for the rows from j0 on, once all earlier columns are subtracted. */
-static size_t factor_panel(double *A, size_t n, size_t j0, size_t j1) {
+/* Columns 0 .. w-1 of m <= PANEL rows of A, stride n. L: those columns of the block on the diagonal, above these
+ * rows, or NULL for that block itself. t: (PANEL, PANEL), the rows' transpose. Returns 1 + a failing pivot, or 0. */
+static size_t factor_rows(double *A, const double *L, size_t n, size_t w, size_t m, double *t) {
     size_t i, j, k;
-    for (j = j0; j < j1; j++) {
-        double *Lj = A + j * n, pivot = Lj[j];
-        for (k = j0; k < j; k++) pivot -= Lj[k] * Lj[k];
-        if (!(pivot > 0.0 && pivot - pivot == 0.0)) return j + 1;
-        Lj[j] = rome99_sqrt(pivot);
-        for (i = j + 1; i < n; i++) {
-            double *Li = A + i * n, s = Li[j];
-            for (k = j0; k < j; k++) s -= Li[k] * Lj[k];
-            Li[j] = s / Lj[j];
+    for (i = 0; i < m; i++)
+        for (j = 0; j < w; j++) t[j * PANEL + i] = A[i * n + j];
+    for (j = 0; j < w; j++) {
+        double *tj = t + j * PANEL, pivot;
+        for (k = 0; k < j; k++) {
+            double Ljk = L ? L[j * n + k] : t[k * PANEL + j];
+            for (i = 0; i < m; i++) tj[i] -= t[k * PANEL + i] * Ljk;
         }
+        if (!L && !(tj[j] > 0.0 && tj[j] - tj[j] == 0.0)) return j + 1;
+        pivot = L ? L[j * n + j] : rome99_sqrt(tj[j]);
+        for (i = 0; i < m; i++) tj[i] /= pivot;
+        if (!L) tj[j] = pivot;
     }
+    for (i = 0; i < m; i++)
+        for (j = 0; j < w; j++) A[i * n + j] = t[j * PANEL + i];
     return 0;
 }
 
 size_t rome99_cholesky(double *A, size_t n, double *pack) {
-    size_t j0, failed;
+    size_t j0, i, failed;
     for (j0 = 0; j0 < n; j0 += PANEL) {
-        size_t width = n - j0 < PANEL ? n - j0 : PANEL;
+        size_t w = n - j0 < PANEL ? n - j0 : PANEL;
         double *rows = A + j0 * n;
-        rome99_gemm(rows + j0, n, -1.0, rome99_rows(rows, n), rome99_columns(rows, n), n - j0, width, j0,
-                    pack);
-        if ((failed = factor_panel(A, n, j0, j0 + width)) != 0) return failed;
+        rome99_gemm(rows + j0, n, -1.0, rome99_rows(rows, n), rome99_columns(rows, n), n - j0, w, j0, pack);
+        for (i = j0; i < n; i += PANEL)
+            if ((failed = factor_rows(A + i * n + j0, i == j0 ? NULL : rows + j0, n, w,
+                                      n - i < PANEL ? n - i : PANEL, pack)) != 0)
+                return j0 + failed;
     }
     return 0;
 }

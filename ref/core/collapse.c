@@ -3,7 +3,7 @@
  *
  *     (E4)   rms = |r| I,   I = sqrt(u^T C u) / |u^T k_den|     before the edit is made
  *     (E6)   the edit moves the MLP output at a key k by (u^T k) / (u^T k_den) r
- * and the pieces of the measures: the second moment (E2), the score of one token.
+ * and the second moment (E2).
  */
 #include "core/rome99.h"
 
@@ -20,15 +20,4 @@ double rome99_reach(const rome99_update *update, const double *k, size_t F) {
 
 void rome99_second_moment(double *C, const double *keys, size_t n, size_t F, double *pack) {
     rome99_gemm(C, F, 1.0, rome99_columns(keys, F), rome99_rows(keys, F), F, F, n, pack);
-}
-
-int32_t rome99_argmax(const double *logits, size_t V) {
-    size_t i, best = 0;
-    for (i = 1; i < V; i++)
-        if (logits[i] > logits[best]) best = i;
-    return (int32_t)best;
-}
-
-rome99_score rome99_score_token(const double *logits, size_t V, int32_t id) {
-    return (rome99_score){logits[id] - rome99_log_sum_exp(logits, V), rome99_argmax(logits, V)};
 }

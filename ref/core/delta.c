@@ -58,7 +58,7 @@ static void group_rows(work *w, const rome99_request *q) {
 static size_t lay_out(work *w, const rome99_shape *shape, const rome99_hparams *h, const rome99_request *q,
                       void *memory) {
     rome99_arena a = {memory, 0};
-    rome99_plan plan = {{h->layer, shape->L}, 0, 0, 1, q->N * q->n_target + 1};
+    rome99_plan plan = {{h->layer, shape->L}, 0, 0, 2, q->N * q->n_target + 1};
     size_t bytes, rows = count_rows(&plan.kept, q);
     void *piece;
     w->length = rome99_take(&a, q->N + 1, sizeof *w->length);

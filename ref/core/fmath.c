@@ -129,7 +129,7 @@ void rome99_tanh_array(double *y, const double *x, size_t n) {
  * Precondition: 0 < x < infinity. */
 static double log_positive(double x) {
     uint64_t bits = to_bits(x);
-    int k = 0;
+    int k = 0, i;
     double f, s, s2, R, high, square, head, main_part, sum, rest;
     if (bits <= BITS_FRACTION) { /* subnormal */
         bits = to_bits(x * 0x1p54);
@@ -141,14 +141,8 @@ static double log_positive(double x) {
 
     s = f / (2.0 + f);
     s2 = s * s;
-    R = s2 * (2.0 / 3 +
-              s2 * (2.0 / 5 +
-                    s2 * (2.0 / 7 +
-                          s2 * (2.0 / 9 +
-                                s2 * (2.0 / 11 +
-                                      s2 * (2.0 / 13 +
-                                            s2 * (2.0 / 15 +
-                                                  s2 * (2.0 / 17 + s2 * (2.0 / 19 + s2 * (2.0 / 21))))))))));
+    for (R = 2.0 / 21, i = 19; i > 1; i -= 2) R = 2.0 / i + s2 * R;
+    R *= s2;
 
     /* k LN2_HI + f - high^2/2 = sum + rest without error, high being the first 21 bits of f */
     high = from_bits(to_bits(f) & ~(uint64_t)0xffffffff);

@@ -14,6 +14,7 @@
  * has an order of its own: computing some rows now and others later gives the same bits as all at once.
  */
 #include "core/rome99.h"
+#include "core/machine.h"
 
 #include <string.h>
 
@@ -37,12 +38,14 @@ static void moments(double mean[GROUP], double rstd[GROUP], const double *const 
 /* y = (x - mean) / sqrt(var + eps) g + b for `rows` of x (n, D); mean and rstd are kept. gb: (2 D). */
 static void layer_norm_forward(double *y, double *mean, double *rstd, const double *x, rome99_weight g,
                                rome99_weight b, double eps, rome99_range rows, size_t D, double *gb) {
-    size_t r, i, q;
+    size_t r;
     rome99_widen(gb, g, 0, D);
     rome99_widen(gb + D, b, 0, D);
+    ROME99_PARALLEL((rows.hi - rows.lo) * D > 10000)
     for (r = rows.lo; r < rows.hi; r += GROUP) {
         const double *from[GROUP];
         double m[GROUP], s[GROUP];
+        size_t i, q;
         for (q = 0; q < GROUP; q++) /* behind the last row, the last row again */
             from[q] = x + (r + q < rows.hi ? r + q : rows.hi - 1) * D;
         moments(m, s, from, eps, D);
@@ -67,10 +70,14 @@ static void linear_forward(rome99_run *run, double *out, const double *in, rome9
 
 /* y = gelu_new(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), for n numbers. */
 static void gelu_forward(double *y, const double *x, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) y[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
-    rome99_tanh_array(y, y, n);
-    for (i = 0; i < n; i++) y[i] = 0.5 * x[i] * (1.0 + y[i]);
+    size_t at;
+    ROME99_PARALLEL(n > 10000)
+    for (at = 0; at < n; at += 1024) {
+        size_t i, end = n - at < 1024 ? n : at + 1024;
+        for (i = at; i < end; i++) y[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
+        rome99_tanh_array(y + at, y + at, end - at);
+        for (i = at; i < end; i++) y[i] = 0.5 * x[i] * (1.0 + y[i]);
+    }
 }
 
 /* Softmax of s[0..n-1] in place. */
@@ -106,6 +113,7 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
     memset(run->s, 0, count * seen * sizeof *run->s);
     rome99_gemm(run->s, seen, 1.0, rome99_rows(run->q, head), rome99_columns(run->ks, head), count, seen,
                 head, run->pack);
+    ROME99_PARALLEL(count * seen > 10000)
     for (i = 0; i < count; i++) {
         double *s = run->s + i * seen;
         size_t j, p = run->list[i], own = batch->bidirectional ? seen : p + 1;

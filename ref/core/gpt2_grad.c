@@ -5,6 +5,7 @@
  * gradients of parameters are added to what is there, rows in order, so that a batch may come in pieces.
  */
 #include "core/rome99.h"
+#include "core/machine.h"
 
 #include <string.h>
 
@@ -49,10 +50,11 @@ static void linear_backward(rome99_run *run, double *din, double *dW, double *db
 
 /* y = x/2 (1 + t), t = tanh(a), a = sqrt(2/pi) (x + 0.044715 x^3):  dx = dy y'(x), in place in d, n numbers. */
 static void gelu_backward(double *d, const double *x, size_t n) {
-    double t[256];
-    size_t i, j, m;
-    for (i = 0; i < n; i += m) {
-        m = n - i < 256 ? n - i : 256;
+    size_t i;
+    ROME99_PARALLEL(n > 10000)
+    for (i = 0; i < n; i += 256) {
+        double t[256];
+        size_t j, m = n - i < 256 ? n - i : 256;
         for (j = 0; j < m; j++) {
             double v = x[i + j];
             t[j] = 0.79788456080286535588 * (v + 0.044715 * (v * v * v));

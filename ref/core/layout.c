@@ -82,21 +82,22 @@ size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t
     return a.used;
 }
 
-/* With room for n rows, and for `rows` of q, k, v. */
+/* With room for n rows, and for `rows` of q, k, v; !whole: what gradients of parameters alone need stays as it is. */
 static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, size_t rows,
-                       size_t att_cols) {
+                       size_t att_cols, int whole) {
     to->x = rome99_take_doubles(a, n, s->D);
-    to->ln_1 = rome99_take_doubles(a, n, s->D);
     to->mean_1 = rome99_take_doubles(a, n, 1);
     to->rstd_1 = rome99_take_doubles(a, n, 1);
     to->qkv = rome99_take_doubles(a, rows, times(3, s->D));
     to->att = att_cols ? rome99_take_doubles(a, n, att_cols) : NULL;
-    to->y = rome99_take_doubles(a, n, s->D);
     to->x_mid = rome99_take_doubles(a, n, s->D);
-    to->ln_2 = rome99_take_doubles(a, n, s->D);
     to->mean_2 = rome99_take_doubles(a, n, 1);
     to->rstd_2 = rome99_take_doubles(a, n, 1);
     to->fc = rome99_take_doubles(a, n, s->F);
+    if (!whole) return;
+    to->ln_1 = rome99_take_doubles(a, n, s->D);
+    to->y = rome99_take_doubles(a, n, s->D);
+    to->ln_2 = rome99_take_doubles(a, n, s->D);
     to->k = rome99_take_doubles(a, n, s->F);
     to->m = rome99_take_doubles(a, n, s->D);
 }
@@ -126,11 +127,12 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
     size_t l, n = batch->n;
     r.layer = rome99_take(&a, shape->L, sizeof *r.layer);
     if (plan.kept == 0) r.plan.kept = n;
-    take_layer(&r.shared, &a, shape, n, n, 0);
+    take_layer(&r.shared, &a, shape, n, n, 0, 1);
     for (l = 0; l < shape->L; l++) {
         own = r.shared;
         if (l >= plan.keep.lo && l < plan.keep.hi)
-            take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest));
+            take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest),
+                       plan.backward != 2 || l == plan.keep.lo);
         else if (plan.keep_qkv)
             own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
         if (memory) r.layer[l] = own;

@@ -7,16 +7,18 @@
  *
  * What is below gives the same bits faster. Sums are never split or reordered: MR x NR outputs are computed at
  * once, each with an accumulator of its own, from panels copied together (and widened to double) in the order in
- * which they are read. k is cut into pieces of KC, between which the accumulators rest in C, which is double too.
+ * which they are read: MR rows of A, NR columns of B. k is cut into pieces of KC, between which the accumulators
+ * rest in C, which is double too. Panels of B, and with OpenMP parts of them, are independent of one another.
  */
 #include "core/rome99.h"
-#include "core/block.h"
+#include "core/machine.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A block of outputs; panels of A (MC, KC) and of B (KC, NC), which together fill ROME99_PACK doubles. */
-enum { MR = ROME99_MR, NR = ROME99_NR, MC = 96, KC = 256, NC = 256 };
+/* A block of outputs; rows of A that are packed at once; PARTS panels of B, one for each part of the columns.
+ * MC * KC + PARTS * KC * NR <= ROME99_PACK. */
+enum { MR = ROME99_MR, NR = ROME99_NR, KC = 160, MC = 512 / MR * MR, PARTS = ROME99_PARTS };
 
 /* ------------------------------------------------------------ stored numbers */
 
@@ -25,18 +27,13 @@ size_t rome99_dtype_size(rome99_dtype dtype) {
     return size[dtype];
 }
 
+/* The bits, moved to a double's places, are the number times 2^-1008, subnormal or not. */
 static double widen_f16(uint16_t h) {
-    double sign = (h & 0x8000u) ? -1.0 : 1.0, fraction = (double)(h & 0x3ffu);
-    unsigned exponent = (h >> 10) & 31u;
-    uint64_t bits;
-    double scale;
-    if (exponent == 0) return sign * fraction * (1.0 / 16777216.0); /* subnormal: units of 2^-24 */
-    if (exponent == 31)
-        bits = fraction > 0.0 ? UINT64_C(0x7ff8000000000000) : UINT64_C(0x7ff0000000000000);
-    else
-        bits = (uint64_t)(exponent + 1023u - 15u) << 52;
-    memcpy(&scale, &bits, sizeof scale);
-    return exponent == 31 ? sign * scale : sign * scale * (1.0 + fraction / 1024.0);
+    uint64_t bits = (uint64_t)(h & 0x8000u) << 48 | (uint64_t)(h & 0x7fffu) << 42;
+    double x;
+    if ((h & 0x7c00u) == 0x7c00u) bits |= UINT64_C(0x7ff) << 52; /* infinity, NaN */
+    memcpy(&x, &bits, sizeof x);
+    return x * 0x1p1008;
 }
 
 static double widen_bf16(uint16_t b) {
@@ -54,50 +51,43 @@ static inline double element(const void *data, rome99_dtype dtype, size_t at) {
                                : widen_bf16(((const uint16_t *)data)[at]);
 }
 
-void rome99_widen(double *out, rome99_weight w, size_t start, size_t n) {
-    size_t i;
-    if (w.dtype == ROME99_F32)
-        for (i = 0; i < n; i++) out[i] = element(w.data, ROME99_F32, start + i);
-    else
-        for (i = 0; i < n; i++) out[i] = element(w.data, w.dtype, start + i);
+rome99_view rome99_rows(const double *a, size_t ld) { return (rome99_view){a, ROME99_F64, ld, 1}; }
+rome99_view rome99_columns(const double *a, size_t ld) { return (rome99_view){a, ROME99_F64, 1, ld}; }
+rome99_view rome99_weight_rows(rome99_weight w, size_t ld) { return (rome99_view){w.data, w.dtype, ld, 1}; }
+rome99_view rome99_weight_columns(rome99_weight w, size_t ld) {
+    return (rome99_view){w.data, w.dtype, 1, ld};
 }
-
-static rome99_view view(const void *data, rome99_dtype dtype, size_t row, size_t col) {
-    return (rome99_view){data, dtype, row, col};
-}
-
-rome99_view rome99_rows(const double *a, size_t ld) { return view(a, ROME99_F64, ld, 1); }
-rome99_view rome99_columns(const double *a, size_t ld) { return view(a, ROME99_F64, 1, ld); }
-rome99_view rome99_weight_rows(rome99_weight w, size_t ld) { return view(w.data, w.dtype, ld, 1); }
-rome99_view rome99_weight_columns(rome99_weight w, size_t ld) { return view(w.data, w.dtype, 1, ld); }
 
 /* ------------------------------------------------------------------- product */
 
-/* out[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, of which `depth` elements, stride
- * `step`, from `start` on; lines from count to width are 0. The loops run along what lies together. */
-static inline void pack_as(double *restrict out, size_t width, double alpha, const void *restrict data,
+/* panel[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, of which `depth` elements, stride
+ * `step`, from `start` on; lines from count to width are 0. */
+static inline void pack_as(double *restrict panel, size_t width, double alpha, const void *restrict data,
                            rome99_dtype dtype, size_t start, size_t line, size_t step, size_t count,
                            size_t depth) {
     size_t i, k;
-    if (count < width) memset(out, 0, width * depth * sizeof *out);
-    if (line == 1)
-        for (k = 0; k < depth; k++)
-            for (i = 0; i < count; i++)
-                out[k * width + i] = alpha * element(data, dtype, start + k * step + i);
-    else
-        for (i = 0; i < count; i++)
-            for (k = 0; k < depth; k++)
-                out[k * width + i] = alpha * element(data, dtype, start + i * line + k * step);
+    if (count < width) memset(panel, 0, width * depth * sizeof *panel);
+    for (k = 0; k < depth; k++, panel += width, start += step)
+        if (count < width)
+            for (i = 0; i < count; i++) panel[i] = alpha * element(data, dtype, start + i * line);
+        else if (line == 1)
+            for (i = 0; i < width; i++) panel[i] = alpha * element(data, dtype, start + i);
+        else
+            for (i = 0; i < width; i++) panel[i] = alpha * element(data, dtype, start + i * line);
 }
 
-static void pack_panel(double *out, size_t width, double alpha, const void *data, rome99_dtype dtype,
-                       size_t start, size_t line, size_t step, size_t count, size_t depth) {
+static inline void pack_panel(double *panel, size_t width, double alpha, const void *data, rome99_dtype dtype,
+                              size_t start, size_t line, size_t step, size_t count, size_t depth) {
     if (dtype == ROME99_F64)
-        pack_as(out, width, alpha, data, ROME99_F64, start, line, step, count, depth);
+        pack_as(panel, width, alpha, data, ROME99_F64, start, line, step, count, depth);
     else if (dtype == ROME99_F32)
-        pack_as(out, width, alpha, data, ROME99_F32, start, line, step, count, depth);
+        pack_as(panel, width, alpha, data, ROME99_F32, start, line, step, count, depth);
     else
-        pack_as(out, width, alpha, data, dtype, start, line, step, count, depth);
+        pack_as(panel, width, alpha, data, dtype, start, line, step, count, depth);
+}
+
+void rome99_widen(double *out, rome99_weight w, size_t start, size_t n) {
+    pack_panel(out, n, 1.0, w.data, w.dtype, start, 1, 0, n, 1);
 }
 
 /* c[i*ldc + j] += sum over k of a[k*MR + i] * b[k*NR + j], one accumulator for each (i, j). */
@@ -126,34 +116,39 @@ static void block_at_edge(double *c, size_t ldc, const double *a, const double *
 
 static size_t at_most(size_t a, size_t b) { return a < b ? a : b; }
 
+/* c (m, n) += A B for packed A (m, K) and n columns of B from element (k, j) on, by panels b (K, NR). */
+static void block_columns(double *c, size_t ldc, const double *a, rome99_view B, size_t k, size_t j, size_t m,
+                          size_t n, size_t K, double *b) {
+    size_t i, at, wide;
+    for (at = 0; at < n; at += NR, c += NR) {
+        wide = at_most(NR, n - at);
+        pack_panel(b, NR, 1.0, B.data, B.dtype, k * B.row + (j + at) * B.col, B.col, B.row, wide, K);
+        for (i = 0; i < m; i += MR)
+            if (m - i >= MR && wide == NR)
+                block(c + i * ldc, ldc, a + i * K, b, K);
+            else
+                block_at_edge(c + i * ldc, ldc, a + i * K, b, K, at_most(MR, m - i), wide);
+    }
+}
+
 void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view B, size_t M, size_t N,
                  size_t K, double *pack) {
     double *a = pack, *b = pack + MC * KC;
-    size_t i0, j0, k0, i, j;
-    for (j0 = 0; j0 < N; j0 += NC) {
-        size_t n = at_most(NC, N - j0);
-        for (k0 = 0; k0 < K; k0 += KC) {
-            size_t k = at_most(KC, K - k0);
-            for (j = 0; j < n; j += NR)
-                pack_panel(b + j * k, NR, 1.0, B.data, B.dtype, k0 * B.row + (j0 + j) * B.col, B.col, B.row,
-                           at_most(NR, n - j), k);
-            for (i0 = 0; i0 < M; i0 += MC) {
-                size_t m = at_most(MC, M - i0);
-                for (i = 0; i < m; i += MR)
-                    pack_panel(a + i * k, MR, alpha, A.data, A.dtype, (i0 + i) * A.row + k0 * A.col, A.row,
-                               A.col, at_most(MR, m - i), k);
-                for (j = 0; j < n; j += NR)
-                    for (i = 0; i < m; i += MR) {
-                        double *c = C + (i0 + i) * ldc + j0 + j;
-                        if (m - i >= MR && n - j >= NR)
-                            block(c, ldc, a + i * k, b + j * k, k);
-                        else
-                            block_at_edge(c, ldc, a + i * k, b + j * k, k, at_most(MR, m - i),
-                                          at_most(NR, n - j));
-                    }
+    size_t width = (N + PARTS * NR - 1) / (PARTS * NR) * NR, i0, k0, i;
+    int part;
+    for (k0 = 0; k0 < K; k0 += KC)
+        for (i0 = 0; i0 < M; i0 += MC) {
+            size_t k = at_most(KC, K - k0), m = at_most(MC, M - i0);
+            for (i = 0; i < m; i += MR)
+                pack_panel(a + i * k, MR, alpha, A.data, A.dtype, (i0 + i) * A.row + k0 * A.col, A.row, A.col,
+                           at_most(MR, m - i), k);
+            ROME99_PARALLEL(m * k * N > 100000)
+            for (part = 0; part < PARTS; part++) {
+                size_t j = at_most((size_t)part * width, N);
+                block_columns(C + i0 * ldc + j, ldc, a, B, k0, j, m, at_most(width, N - j), k,
+                              b + (size_t)part * KC * NR);
             }
         }
-    }
 }
 
 double rome99_dot(const double *a, const double *b, size_t n) {

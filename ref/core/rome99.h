@@ -6,8 +6,7 @@
  *   3 the model   GPT-2: weights, batches, forward                 gpt2.c
  *   4 gradients   the mirrored backward pass, Adam                 gpt2_grad.c
  *   5 the edit    keys, delta, the update (E1)-(E3), (E5)          rome.c delta.c
- *   6 collapse    predictor (E4), what a bare prompt sees (E6),
- *                 perplexities and scores                          collapse.c
+ *   6 collapse    predictor (E4), what a bare prompt sees (E6)     collapse.c
  *
  * Memory. Nothing here allocates, prints, or reads files. What needs memory of a size that depends on its input
  * has a function `..._layout`: with memory == NULL it returns the bytes needed (SIZE_MAX if they do not fit a
@@ -82,7 +81,7 @@ rome99_view rome99_weight_rows(rome99_weight w, size_t ld);
 rome99_view rome99_weight_columns(rome99_weight w, size_t ld);
 
 /* Doubles of scratch that gemm and the Cholesky functions need. */
-#define ROME99_PACK ((size_t)90112)
+#define ROME99_PACK ((size_t)122880)
 
 /* for i < M, j < N, k < K:  C[i*ldc + j] += (alpha * A(i,k)) * B(k,j), in the order of k, no other rounding.
  * C overlaps neither A nor B. pack: (ROME99_PACK). */
@@ -189,7 +188,8 @@ typedef struct {
     rome99_range keep; /* layers with activations of their own; a backward pass needs its layers here */
     size_t kept;       /* these have, save for q, k, v, only the first `kept` rows; 0: all */
     int keep_qkv;      /* every layer keeps q, k, v: rows can be added later (generation) */
-    int backward;      /* room for gradients of activations */
+    int backward; /* room for gradients of activations; 2: of these alone. Layers behind keep.lo then share
+                        * what those do not need: ln_1, y, ln_2, k, m */
     size_t logit_rows; /* most rows whose logits are wanted at once */
 } rome99_plan;
 
@@ -361,15 +361,5 @@ double rome99_reach(const rome99_update *update, const double *k, size_t F);
 /* C += sum over n keys (n, F) of k k^T; the caller divides by the count in the end (E2).
  * pack: (ROME99_PACK). */
 void rome99_second_moment(double *C, const double *keys, size_t n, size_t F, double *pack);
-
-/* The index of the greatest of V logits; of equal ones the first. */
-int32_t rome99_argmax(const double *logits, size_t V);
-
-/* What the logits behind a position say of the token that should follow. */
-typedef struct {
-    double logp;    /* its log probability */
-    int32_t argmax; /* the most probable token */
-} rome99_score;
-rome99_score rome99_score_token(const double *logits, size_t V, int32_t id);
 
 #endif

@@ -7,6 +7,17 @@
 /* Texts go through together until they have this many rows; logits are made for so many rows at once. */
 enum { ROWS = 256, LOGIT_ROWS = 64 };
 
+int32_t rome99_argmax(const double *logits, size_t V) {
+    size_t i, best = 0;
+    for (i = 1; i < V; i++)
+        if (logits[i] > logits[best]) best = i;
+    return (int32_t)best;
+}
+
+rome99_score rome99_score_token(const double *logits, size_t V, int32_t id) {
+    return (rome99_score){logits[id] - rome99_log_sum_exp(logits, V), rome99_argmax(logits, V)};
+}
+
 /* ---------------------------------------------------------------------------- texts */
 
 /* Room for `more` elements behind `n` in *array, which grows in powers of two. */

@@ -5,6 +5,16 @@
 #include "core/rome99.h"
 #include "files/os.h"
 
+/* The index of the greatest of V logits; of equal ones the first. */
+int32_t rome99_argmax(const double *logits, size_t V);
+
+/* What the logits behind a position say of the token that should follow. */
+typedef struct {
+    double logp;    /* its log probability */
+    int32_t argmax; /* the most probable token */
+} rome99_score;
+rome99_score rome99_score_token(const double *logits, size_t V, int32_t id);
+
 /* A list of texts of which some tokens are to be predicted. Starts as {0}. */
 typedef struct {
     int32_t *ids, *targets;

@@ -1,5 +1,6 @@
 /* decoder.c: generation, one row of the forward pass at a time. */
 #include "program/decoder.h"
+#include "edit/measure.h"
 
 #include <stdlib.h>
 #include <string.h>
