@@ -433,6 +433,7 @@ static void test_little(void) {
     expect_tokens(bpe, "x<|endoftext|>the", 17, "x|<|endoftext|>|the");
     expect_tokens(bpe, "<|endoftext|><|endoftext|>", 26, "<|endoftext|>|<|endoftext|>");
     expect_tokens(bpe, "<<|endoftext|>", 14, "<|<|endoftext|>");
+    expect_tokens(bpe, "<|end<|endoftext|>the<", 22, "<|||e|n|d|<|endoftext|>|the|<");
     expect_tokens(bpe, "x  <|endoftext|>  x", 19, "x|  |<|endoftext|>| | |x");
     expect_tokens(bpe, "x\n<|endoftext|> the", 19, "x|\n|<|endoftext|>| the");
     expect_tokens(bpe, "t<|endoftext|>he", 16, "t|<|endoftext|>|he");

@@ -1,6 +1,7 @@
 /* bpe.c: the tokenizer of bpe.h. Reading sorts the tokens by name, to look up what merges.txt names, and the
-   merges by pair. Encoding keeps the tokens of a piece in a linked list, and the ranks of their pairs in a
-   tournament; a piece met before in the same text is only copied. */
+   merges by pair, to look one up among those with its left token. Encoding keeps the tokens of a piece in a
+   linked list, and the ranks of their pairs in a tournament; a piece met before in the same text is only
+   copied. */
 #include "files/bpe.h"
 #include "files/json.h"
 #include "files/unicode.h"
@@ -53,6 +54,7 @@ struct rome99_bpe {
     range *tokens; /* (size) of the bytes */
     unsigned char *bytes;
     merge *merges; /* (merge_count), by pair */
+    size_t *first; /* (size+1): where the merges with each left token begin */
     size_t size, merge_count;
     int32_t byte_id[256], endoftext;
 };
@@ -113,7 +115,8 @@ static int read_vocab(rome99_bpe *b, token **out, rome99_value root, rome99_erro
     token *sorted = *out = calloc(rome99_json_length(root) + 1, sizeof *sorted);
     b->size = rome99_json_length(root);
     b->tokens = calloc(b->size + 1, sizeof *b->tokens);
-    if (!sorted || !b->tokens) return rome99_json_fail(e, root, "out of memory");
+    b->first = calloc(b->size + 1, sizeof *b->first);
+    if (!sorted || !b->tokens || !b->first) return rome99_json_fail(e, root, "out of memory");
     if (rome99_json_kind(root) != ROME99_OBJECT || b->size >= INT32_MAX)
         return rome99_json_fail(e, root, "must be an object of less than 2^31 tokens");
     memset(b->byte_id, -1, sizeof b->byte_id);
@@ -169,6 +172,7 @@ static int read_merges(rome99_bpe *b, const token *sorted, const char *where, ch
         wrong = read_merge(m, sorted, b->size, text + at, end - at - (end > at && text[end - 1] == '\r'));
         if (wrong) return rome99_fail(e, NULL, "%.255s:%zu: %s", where, line, wrong);
         m->rank = (uint32_t)b->merge_count++;
+        b->first[(m->pair >> 32) + 1]++; /* first a count */
     }
     qsort(b->merges, b->merge_count, sizeof *b->merges, compare_merges);
     for (i = 1; i < b->merge_count; i++) {
@@ -177,6 +181,7 @@ static int read_merges(rome99_bpe *b, const token *sorted, const char *where, ch
             return rome99_fail(e, NULL, "%.255s:%zu: the same pair as in line %zu", where, x > y ? x : y,
                                x > y ? y : x);
     }
+    for (i = 0; i < b->size; i++) b->first[i + 1] += b->first[i];
     return 0;
 }
 
@@ -222,6 +227,7 @@ void rome99_bpe_free(rome99_bpe *bpe) {
     free(bpe->tokens);
     free(bpe->bytes);
     free(bpe->merges);
+    free(bpe->first);
     free(bpe);
 }
 
@@ -251,8 +257,10 @@ typedef struct {
 static const merge *find_merge(const encoder *x, uint32_t place) {
     const int32_t left = x->symbols[place].id, right = x->symbols[x->symbols[place].next].id;
     const merge key = {(uint64_t)left << 32 | (uint32_t)right, 0, 0};
+    size_t first;
     if (left < 0 || right < 0) return NULL;
-    return bsearch(&key, x->bpe->merges, x->bpe->merge_count, sizeof key, compare_merges);
+    first = x->bpe->first[left];
+    return bsearch(&key, x->bpe->merges + first, x->bpe->first[left + 1] - first, sizeof key, compare_merges);
 }
 
 /* Leaf i of the tree, node leaves + i, is rank << 32 | i for the pair of symbol i and the next one, NONE
@@ -331,8 +339,13 @@ static int encode_piece(encoder *x, size_t at, size_t size) {
 /* Where the next <|endoftext|> begins, or `size`. */
 static size_t find_endoftext(const encoder *x, size_t at, size_t size) {
     if (x->bpe->endoftext < 0) return size;
-    while (size - at >= ENDOFTEXT_SIZE && memcmp(x->text + at, ENDOFTEXT, ENDOFTEXT_SIZE) != 0) at++;
-    return size - at >= ENDOFTEXT_SIZE ? at : size;
+    for (; size - at >= ENDOFTEXT_SIZE; at++) {
+        const unsigned char *p = memchr(x->text + at, '<', size - at);
+        if (!p) return size;
+        at = (size_t)(p - x->text);
+        if (size - at >= ENDOFTEXT_SIZE && memcmp(p, ENDOFTEXT, ENDOFTEXT_SIZE) == 0) return at;
+    }
+    return size;
 }
 
 static int encode_text(encoder *x, size_t size) {
@@ -354,19 +367,17 @@ static int encode_text(encoder *x, size_t size) {
 int rome99_bpe_encode(int32_t **ids, size_t **ends, size_t *n, const rome99_bpe *bpe,
                       const unsigned char *text, size_t size, rome99_error *e) {
     encoder x = {bpe, text, NULL, 0, 63, 0, 0, NULL, NULL, NULL};
-    const int failed = encode_text(&x, size);
-    size_t *end = calloc(x.count + 1, sizeof *end), at = 0, i;
+    int failed = encode_text(&x, size);
+    size_t at = 0, i;
     free(x.table);
     free(x.symbols);
     free(x.tree);
-    if (failed || !end) {
-        free(end);
+    if (!failed && ends) failed = !(*ends = malloc((x.count + 1) * sizeof **ends));
+    if (failed) {
         free(x.ids);
         return rome99_fail(e, NULL, "out of memory for the tokens of a text");
     }
-    for (i = 0; i < x.count; i++) end[i] = at += bpe->tokens[x.ids[i]].size;
-    if (ends) *ends = end;
-    if (!ends) free(end);
+    for (i = 0; ends && i < x.count; i++) (*ends)[i] = at += bpe->tokens[x.ids[i]].size;
     *ids = x.ids;
     *n = x.count;
     return 0;

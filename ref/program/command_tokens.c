@@ -5,13 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Appends the ids in decimal, blanks between. */
+static void put_ids(rome99_text *out, const int32_t *ids, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        char digits[12], *end = digits + sizeof digits, *p = end;
+        int32_t id = ids[i];
+        do *--p = (char)('0' + id % 10);
+        while ((id /= 10) > 0);
+        if (i > 0) *--p = ' ';
+        rome99_text_put(out, p, (size_t)(end - p));
+    }
+}
+
 static int run(const char *folder, const char *text, rome99_error *e) {
     char *vocab = rome99_path(folder, "vocab.json"), *merges = rome99_path(folder, "merges.txt");
     unsigned char *data = NULL;
     rome99_text out = {0};
     rome99_bpe *bpe = NULL;
     int32_t *ids = NULL;
-    size_t size = strlen(text), n, i;
+    size_t size = strlen(text), n;
     int from_stdin = strcmp(text, "-") == 0;
     int failed = !vocab || !merges ? rome99_fail(e, NULL, "out of memory")
                                    : rome99_bpe_read(&bpe, vocab, merges, e);
@@ -19,7 +32,7 @@ static int run(const char *folder, const char *text, rome99_error *e) {
     if (!failed)
         failed = rome99_bpe_encode(&ids, NULL, &n, bpe, data ? data : (const unsigned char *)text, size, e);
     if (!failed) {
-        for (i = 0; i < n; i++) rome99_text_printf(&out, "%s%ld", i ? " " : "", (long)ids[i]);
+        put_ids(&out, ids, n);
         rome99_text_puts(&out, "\n");
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
     }
