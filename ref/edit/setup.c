@@ -1,6 +1,5 @@
 /* setup.c: reads a model's folder and the files that options name instead. */
 #include "edit/setup.h"
-#include "files/npy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,7 @@
 const rome99_choice rome99_choices[ROME99_CHOICES] = {
     {"--layer", "N", "layer to edit, from 0"},
     {"--templates", "FILE", "context templates: a JSON array, \"{}\" first"},
-    {"--cov", "FILE|identity", "C: safetensors tensor \"C\" or .npy"},
+    {"--cov", "FILE|identity", "C: safetensors tensor \"C\", .npy, upstream's .npz"},
     {"--hparams", "FILE", "hyper-parameters as upstream writes them"},
     {"--v_lr", "X", "step size for delta"},
     {"--v_num_grad_steps", "N", "forwards at the most"},
@@ -175,57 +174,6 @@ int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_check
 
 /* --------------------------------------------------------------------------------- C */
 
-/* Finite and, but for the rounding of float32, symmetric. */
-static int check_cov(const double *C, size_t F, const char *path, rome99_error *e) {
-    size_t i, j;
-    for (i = 0; i < F * F; i++)
-        if (!(C[i] - C[i] == 0.0))
-            return rome99_fail(e, path, "C is not finite at (%lu, %lu)", (unsigned long)(i / F),
-                               (unsigned long)(i % F));
-    for (i = 0; i < F; i++)
-        for (j = 0; j <= i; j++) {
-            double d = C[i * F + j] - C[j * F + i], size = C[i * F + i] * C[j * F + j];
-            if (!(d * d <= 1e-10 * (size < 0.0 ? -size : size)))
-                return rome99_fail(e, path, "C is not symmetric at (%lu, %lu)", (unsigned long)i,
-                                   (unsigned long)j);
-        }
-    return 0;
-}
-
-/* *C is the tensor "C", widened; NULL if it has another shape or type. */
-static int load_cov_tensor(double **C, const char *path, size_t F, rome99_error *e) {
-    rome99_safetensors *st;
-    const rome99_tensor *t;
-    rome99_weight w;
-    int failed;
-    if (rome99_safetensors_read(&st, path, e)) return -1;
-    failed = rome99_safetensors_require(&t, st, "C", e);
-    if (!failed && t->rank == 2 && t->shape[0] == F && t->shape[1] == F &&
-        (t->dtype == ROME99_ST_F64 || t->dtype == ROME99_ST_F32)) {
-        w.data = t->data;
-        w.dtype = t->dtype == ROME99_ST_F64 ? ROME99_F64 : ROME99_F32;
-        if (!(*C = malloc(F * F * sizeof **C)))
-            failed = rome99_fail(e, path, "out of memory");
-        else
-            rome99_widen(*C, w, 0, F * F);
-    }
-    rome99_safetensors_free(st);
-    return failed;
-}
-
-static int load_cov(double **C, const char *path, size_t F, rome99_error *e) {
-    size_t rows = F, cols = F;
-    *C = NULL;
-    if (ends_with(path, ".npy") ? rome99_npy_read(C, &rows, &cols, path, e) : load_cov_tensor(C, path, F, e))
-        return -1;
-    if (*C && rows == F && cols == F && check_cov(*C, F, path, e) == 0) return 0;
-    if (!*C || rows != F || cols != F)
-        rome99_fail(e, path, "C must be a matrix of %lu x %lu floats", (unsigned long)F, (unsigned long)F);
-    free(*C);
-    *C = NULL;
-    return -1;
-}
-
 static int factor(rome99_setup *s, const char *path, rome99_error *e) {
     size_t F = s->checkpoint.model.shape.F, failed;
     double *pack = malloc(ROME99_PACK * sizeof *pack);
@@ -274,7 +222,7 @@ static int read_cov(rome99_setup *s, const char *folder, const char *const *o, r
         failed = rome99_fail(e, path, "C of layer %lu; for layer %lu give --cov FILE or --cov identity",
                              (unsigned long)layer, (unsigned long)s->settings.h.layer);
     else if (*path && !other_layer)
-        failed = load_cov(&s->C, path, s->checkpoint.model.shape.F, e);
+        failed = rome99_read_cov(&s->C, path, s->checkpoint.model.shape.F, e);
     if (!failed && !identity) failed = factor(s, path, e);
     free(path);
     return failed;

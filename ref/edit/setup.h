@@ -49,6 +49,11 @@ int rome99_setup_read(rome99_setup *setup, const char *folder, const char *const
                       rome99_error *e);
 void rome99_setup_free(rome99_setup *setup);
 
+/* C (F, F), malloc'ed, from a file whose name's end tells what it is: ".npy"; ".npz", upstream's statistics,
+ * of which C is mom2.mom2 / mom2.count; else safetensors with a tensor "C", F32 or F64. It is finite, and
+ * symmetric but for the rounding of float32. Returns 0, or -1 with *C = NULL and *e set. */
+int rome99_read_cov(double **C, const char *path, size_t F, rome99_error *e);
+
 /* Texts for perplexities, each appended to *texts (which starts as {0}):
  * a file of sentences, one a line, or ME-PPL's JSON; sentences longer than n_positions are cut, with a
  * message on standard error; one of a single token is refused. */
