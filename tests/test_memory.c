@@ -16,12 +16,13 @@ static size_t batch_bytes(size_t S, size_t n, size_t longest) {
 static size_t run_bytes(const rome99_shape *s, size_t n, size_t longest, size_t keep, size_t kept, size_t R,
                         size_t backward) {
     size_t D = s->D, F = s->F, T = longest, head = D / s->H, wide = 3 * D > F ? 3 * D : F;
-    size_t doubles = n * (9 * D + 2 * F + 4)                                  /* one set, shared */
+    size_t apart = backward == 2 ? 0 : keep, own = backward == 1;
+    size_t doubles = n * (7 * D + F + 4)                                      /* one set, shared */
                      + keep * (kept * (2 * D + F + 4 + s->H * T) + 3 * n * D) /* sets of their own */
-                     + (backward == 2 ? keep > 0 : keep) * kept * (4 * D + F) /* which are whole */
-                     + n * (2 * D + 2) + R * s->V                             /* the end, the logits */
-                     + (backward > 0) * (kept * (6 * D + F) + T * T)          /* gradients */
-                     + 6 * T * head + T * T + wide + ROME99_PACK;             /* one head; a vector; gemm */
+                     + apart * kept * (4 * D + F)                             /* all of them */
+                     + kept * (2 * D + 2) + R * s->V                          /* the end, the logits */
+                     + (backward > 0) * (kept * D + T * T) + own * kept * (5 * D + F) /* gradients */
+                     + 6 * T * head + T * T + wide + ROME99_PACK; /* one head; a vector; gemm */
     return pieces(s->L * sizeof(rome99_activations)) + 8 * doubles + pieces(sizeof(size_t) * T);
 }
 
@@ -36,8 +37,8 @@ static size_t update_bytes(const rome99_shape *s) { return 8 * (s->F + 2 * s->D)
 static size_t find_bytes(const rome99_shape *s, size_t layer, size_t N, size_t n, size_t grouped,
                          size_t reached, size_t longest, size_t n_target) {
     return pieces(sizeof(size_t) * (N + 1)) + pieces(grouped) + pieces(s->L * sizeof(rome99_activations)) +
-           8 * (s->V + 2 * s->D) + batch_bytes(N + 1, n, longest) +
-           run_bytes(s, n, longest, s->L - layer, reached, N * n_target + 1, 2);
+           8 * (s->V + 2 * s->D) + batch_bytes(N + 1, n, longest) + 8 * reached * s->D +
+           run_bytes(s, n, longest, s->L - layer - 1, reached, N * n_target + 1, 2);
 }
 
 static void check(const char *what, size_t got, size_t formula) {

@@ -1,9 +1,7 @@
-/*
- * collapse.c: will an edit collapse the model, and did it?
+/* collapse.c: will an edit collapse the model?
  *
  *     (E4)   rms = |r| I,   I = sqrt(u^T C u) / |u^T k_den|     before the edit is made
  *     (E6)   the edit moves the MLP output at a key k by (u^T k) / (u^T k_den) r
- * and the second moment (E2).
  */
 #include "core/rome99.h"
 

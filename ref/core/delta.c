@@ -26,6 +26,7 @@ typedef struct {
     size_t start[257];
     rome99_range all, before, reached, scored, lookup;
     rome99_activations *own; /* (L) the layers' activations for rows that delta reaches */
+    double *m_l;             /* (rows, D) of those, the edited layer's MLP output */
     size_t *length;          /* (N+1); the KL prompt ends with its lookup position */
     unsigned char *group;    /* (rows) */
     double *logp_0;          /* (V) of the KL row at delta = 0 */
@@ -58,12 +59,13 @@ static void group_rows(work *w, const rome99_request *q) {
 static size_t lay_out(work *w, const rome99_shape *shape, const rome99_hparams *h, const rome99_request *q,
                       void *memory) {
     rome99_arena a = {memory, 0};
-    rome99_plan plan = {{h->layer, shape->L}, 0, 0, 2, q->N * q->n_target + 1};
+    rome99_plan plan = {{h->layer + 1, shape->L}, 0, 0, 2, q->N * q->n_target + 1};
     size_t bytes, rows = count_rows(&plan.kept, q);
     void *piece;
     w->length = rome99_take(&a, q->N + 1, sizeof *w->length);
     w->group = rome99_take(&a, rows, 1);
     w->own = rome99_take(&a, shape->L, sizeof *w->own);
+    w->m_l = rome99_take_doubles(&a, plan.kept, shape->D);
     w->logp_0 = rome99_take_doubles(&a, 1, shape->V);
     w->m = rome99_take_doubles(&a, 1, shape->D);
     w->v = rome99_take_doubles(&a, 1, shape->D);
@@ -103,8 +105,9 @@ static void take_keys(rome99_pair *pair, const work *w, const rome99_request *q,
 static void first_forward(work *w, const rome99_gpt2 *model, size_t layer) {
     rome99_run *run = &w->run;
     rome99_range none = {0, 0};
-    size_t l, L = model->shape.L, D = model->shape.D;
+    size_t l, L = model->shape.L;
     memcpy(w->own, run->layer, L * sizeof *w->own);
+    w->own[layer].m = w->m_l;
     for (l = layer; l < L; l++) {
         run->layer[l] = run->shared;
         run->layer[l].qkv = w->own[l].qkv;
@@ -114,7 +117,6 @@ static void first_forward(work *w, const rome99_gpt2 *model, size_t layer) {
         rome99_layer_forward(run, model, l, w->all, w->all);
         rome99_layer_leave(run, l, w->all);
     }
-    memcpy(w->own[layer].x, run->shared.x, w->reached.hi * D * sizeof(double));
     for (l = layer; l < L; l++) {
         rome99_layer_forward(run, model, l, w->before, l + 1 < L ? w->before : none);
         if (l + 1 < L) rome99_layer_leave(run, l, w->before);
@@ -127,7 +129,6 @@ static void first_forward(work *w, const rome99_gpt2 *model, size_t layer) {
 static void forward(work *w, const rome99_gpt2 *model, size_t layer, const double *delta, int first) {
     rome99_run *run = &w->run;
     size_t l, L = model->shape.L;
-    if (first) first_forward(w, model, layer);
     rome99_layer_leave_with(run, layer, delta, w->lookup);
     for (l = layer + 1; l < L; l++) {
         rome99_range qkv = first || l > layer + 1 ? w->reached : w->lookup;
@@ -229,9 +230,10 @@ void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_
     memset(w.m, 0, D * sizeof *w.m);
     memset(w.v, 0, D * sizeof *w.v);
     memset(pair->delta, 0, D * sizeof *pair->delta);
+    first_forward(&w, model, hparams->layer);
+    take_keys(pair, &w, request, hparams->layer);
     for (it = 0;; it++) {
         forward(&w, model, hparams->layer, pair->delta, it == 0);
-        if (it == 0) take_keys(pair, &w, request, hparams->layer);
         losses(pair->losses + 4 * it, &w, hparams, request, pair, it == 0);
         memcpy(pair->steps + it * D, pair->delta, D * sizeof *pair->delta);
         if (pair->losses[4 * it] < 0.05 || it + 1 == hparams->v_num_grad_steps) break;

@@ -68,15 +68,17 @@ static void linear_forward(rome99_run *run, double *out, const double *in, rome9
                 rows.hi - rows.lo, O, I, run->pack);
 }
 
-/* y = gelu_new(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), for n numbers. */
+/* y = gelu_new(x) = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), for n numbers; y may be x. */
 static void gelu_forward(double *y, const double *x, size_t n) {
-    size_t at;
+    size_t i;
     ROME99_PARALLEL(n > 10000)
-    for (at = 0; at < n; at += 1024) {
-        size_t i, end = n - at < 1024 ? n : at + 1024;
-        for (i = at; i < end; i++) y[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
-        rome99_tanh_array(y + at, y + at, end - at);
-        for (i = at; i < end; i++) y[i] = 0.5 * x[i] * (1.0 + y[i]);
+    for (i = 0; i < n; i += 256) {
+        double t[256];
+        size_t j, m = n - i < 256 ? n - i : 256;
+        for (j = 0; j < m; j++)
+            t[j] = 0.79788456080286535588 * (x[i + j] + 0.044715 * (x[i + j] * x[i + j] * x[i + j]));
+        rome99_tanh_array(t, t, m);
+        for (j = 0; j < m; j++) y[i + j] = 0.5 * x[i + j] * (1.0 + t[j]);
     }
 }
 
@@ -110,9 +112,8 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
     rome99_gather(run->q, act->qkv, batch, t, run->list, count, 3 * D, h * head, head);
     rome99_gather(run->ks, act->qkv, batch, t, NULL, seen, 3 * D, D + h * head, head);
     rome99_gather(run->v, act->qkv, batch, t, NULL, seen, 3 * D, 2 * D + h * head, head);
-    memset(run->s, 0, count * seen * sizeof *run->s);
-    rome99_gemm(run->s, seen, 1.0, rome99_rows(run->q, head), rome99_columns(run->ks, head), count, seen,
-                head, run->pack);
+    rome99_product(run->s, rome99_rows(run->q, head), rome99_columns(run->ks, head), count, seen, head,
+                   run->pack);
     ROME99_PARALLEL(count * seen > 10000)
     for (i = 0; i < count; i++) {
         double *s = run->s + i * seen;
@@ -123,9 +124,9 @@ static void head_attention_forward(rome99_run *run, rome99_activations *act, siz
         if (act->att)
             memcpy(act->att + (batch->row[t * longest + p] * run->shape.H + h) * longest, s, own * sizeof *s);
     }
-    memset(run->q, 0, count * head * sizeof *run->q); /* q is done with: the outputs go there */
-    rome99_gemm(run->q, head, 1.0, rome99_rows(run->s, seen), rome99_rows(run->v, head), count, head, seen,
-                run->pack);
+    /* q is done with: the outputs go there */
+    rome99_product(run->q, rome99_rows(run->s, seen), rome99_rows(run->v, head), count, head, seen,
+                   run->pack);
     for (i = 0; i < count; i++)
         memcpy(act->y + batch->row[t * longest + run->list[i]] * D + h * head, run->q + i * head,
                head * sizeof *run->q);
@@ -209,9 +210,8 @@ void rome99_head_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range
     size_t D = run->shape.D, V = run->shape.V, n = rows.hi - rows.lo;
     layer_norm_forward(run->ln_f, run->mean_f, run->rstd_f, run->x, model->w[ROME99_LN_F_G],
                        model->w[ROME99_LN_F_B], run->shape.eps, rows, D, run->row);
-    memset(run->logits, 0, n * V * sizeof *run->logits);
-    rome99_gemm(run->logits, V, 1.0, rome99_rows(run->ln_f + rows.lo * D, D),
-                rome99_weight_columns(model->w[ROME99_WTE], D), n, V, D, run->pack);
+    rome99_product(run->logits, rome99_rows(run->ln_f + rows.lo * D, D),
+                   rome99_weight_columns(model->w[ROME99_WTE], D), n, V, D, run->pack);
 }
 
 void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range scored) {

@@ -39,9 +39,7 @@ static void linear_backward(rome99_run *run, double *din, double *dW, double *db
                             const double *in, rome99_weight W, rome99_range rows, size_t I, size_t O) {
     size_t r, j, n = rows.hi - rows.lo;
     const double *d = dout + rows.lo * O;
-    memset(din + rows.lo * I, 0, n * I * sizeof *din);
-    rome99_gemm(din + rows.lo * I, I, 1.0, rome99_rows(d, O), rome99_weight_columns(W, O), n, I, O,
-                run->pack);
+    rome99_product(din + rows.lo * I, rome99_rows(d, O), rome99_weight_columns(W, O), n, I, O, run->pack);
     if (!dW) return;
     rome99_gemm(dW, O, 1.0, rome99_columns(in + rows.lo * I, I), rome99_rows(d, O), I, O, n, run->pack);
     for (r = 0; r < n; r++)
@@ -95,23 +93,19 @@ static void head_attention_backward(rome99_run *run, const rome99_activations *a
     }
     while (first + 1 < seen && !(row[first] >= qkv.lo && row[first] < qkv.hi))
         first++; /* no dk, dv before it */
-    memset(run->dv, 0, seen * head * sizeof *run->dv);
-    memset(run->ds, 0, count * seen * sizeof *run->ds);
-    rome99_gemm(run->dv + first * head, head, 1.0, rome99_columns(run->s + first, seen),
-                rome99_rows(dy, head), seen - first, head, count, run->pack);
-    rome99_gemm(run->ds, seen, 1.0, rome99_rows(dy, head), rome99_columns(run->v, head), count, seen, head,
-                run->pack);
+    rome99_product(run->dv + first * head, rome99_columns(run->s + first, seen), rome99_rows(dy, head),
+                   seen - first, head, count, run->pack);
+    rome99_product(run->ds, rome99_rows(dy, head), rome99_columns(run->v, head), count, seen, head,
+                   run->pack);
     for (i = 0; i < count; i++) {
         double *ds = run->ds + i * seen;
         softmax_backward(ds, run->s + i * seen, seen);
         for (j = 0; j < seen; j++) ds[j] /= scale;
     }
-    memset(run->dq, 0, count * head * sizeof *run->dq);
-    memset(run->dk, 0, seen * head * sizeof *run->dk);
-    rome99_gemm(run->dq, head, 1.0, rome99_rows(run->ds, seen), rome99_rows(run->ks, head), count, head, seen,
-                run->pack);
-    rome99_gemm(run->dk + first * head, head, 1.0, rome99_columns(run->ds + first, seen),
-                rome99_rows(run->q, head), seen - first, head, count, run->pack);
+    rome99_product(run->dq, rome99_rows(run->ds, seen), rome99_rows(run->ks, head), count, head, seen,
+                   run->pack);
+    rome99_product(run->dk + first * head, rome99_columns(run->ds + first, seen), rome99_rows(run->q, head),
+                   seen - first, head, count, run->pack);
     for (i = 0; i < count; i++)
         if (row[run->list[i]] >= qkv.lo && row[run->list[i]] < qkv.hi)
             memcpy(run->dqkv + row[run->list[i]] * 3 * D + h * head, run->dq + i * head,
@@ -166,9 +160,8 @@ void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_grad
                           const double *dlogits, rome99_range rows) {
     size_t D = run->shape.D, V = run->shape.V, n = rows.hi - rows.lo;
     /* logits = ln_f wte^T */
-    memset(run->dln + rows.lo * D, 0, n * D * sizeof *run->dln);
-    rome99_gemm(run->dln + rows.lo * D, D, 1.0, rome99_rows(dlogits, V),
-                rome99_weight_rows(model->w[ROME99_WTE], D), n, D, V, run->pack);
+    rome99_product(run->dln + rows.lo * D, rome99_rows(dlogits, V),
+                   rome99_weight_rows(model->w[ROME99_WTE], D), n, D, V, run->pack);
     if (grad)
         rome99_gemm(grad[ROME99_WTE], D, 1.0, rome99_columns(dlogits, V),
                     rome99_rows(run->ln_f + rows.lo * D, D), V, D, n, run->pack);

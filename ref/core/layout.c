@@ -82,9 +82,9 @@ size_t rome99_batch_layout(rome99_batch *batch, const int32_t *ids, const size_t
     return a.used;
 }
 
-/* With room for n rows, and for `rows` of q, k, v; !whole: what gradients of parameters alone need stays as it is. */
+/* What a backward pass to the activations needs, with room for n rows, and for `rows` of q, k, v. */
 static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, size_t rows,
-                       size_t att_cols, int whole) {
+                       size_t att_cols) {
     to->x = rome99_take_doubles(a, n, s->D);
     to->mean_1 = rome99_take_doubles(a, n, 1);
     to->rstd_1 = rome99_take_doubles(a, n, 1);
@@ -94,23 +94,28 @@ static void take_layer(rome99_activations *to, rome99_arena *a, const rome99_sha
     to->mean_2 = rome99_take_doubles(a, n, 1);
     to->rstd_2 = rome99_take_doubles(a, n, 1);
     to->fc = rome99_take_doubles(a, n, s->F);
-    if (!whole) return;
-    to->ln_1 = rome99_take_doubles(a, n, s->D);
-    to->y = rome99_take_doubles(a, n, s->D);
-    to->ln_2 = rome99_take_doubles(a, n, s->D);
-    to->k = rome99_take_doubles(a, n, s->F);
-    to->m = rome99_take_doubles(a, n, s->D);
 }
 
+/* The rest: apart, or where what is done with lies (of all layers that are not kept). */
+static void take_rest(rome99_activations *to, rome99_arena *a, const rome99_shape *s, size_t n, int apart) {
+    to->ln_1 = rome99_take_doubles(a, n, s->D);
+    to->y = rome99_take_doubles(a, n, s->D);
+    to->ln_2 = apart ? rome99_take_doubles(a, n, s->D) : to->ln_1;
+    to->k = apart ? rome99_take_doubles(a, n, s->F) : to->fc;
+    to->m = apart ? rome99_take_doubles(a, n, s->D) : to->y;
+}
+
+/* Gradients of activations lie where nothing is kept if no layer's parameters need that (backward 2). */
 static void take_scratch(rome99_run *r, rome99_arena *a) {
     const rome99_shape *s = &r->shape;
     size_t i, n = r->plan.kept, longest = r->batch->longest, head = s->D / s->H, back = r->plan.backward != 0;
+    size_t own = r->plan.backward == 1 ? n : 0;
     double **one_head[] = {&r->q, &r->ks, &r->v, &r->dq, &r->dk, &r->dv};
     r->dx = rome99_take_doubles(a, times(n, back), s->D);
-    r->dln = rome99_take_doubles(a, times(n, back), s->D);
-    r->dqkv = rome99_take_doubles(a, times(n, back), times(3, s->D));
-    r->dy = rome99_take_doubles(a, times(n, back), s->D);
-    r->dfc = rome99_take_doubles(a, times(n, back), s->F);
+    r->dln = own ? rome99_take_doubles(a, own, s->D) : r->shared.ln_1;
+    r->dqkv = own ? rome99_take_doubles(a, own, times(3, s->D)) : r->shared.qkv;
+    r->dy = own ? rome99_take_doubles(a, own, s->D) : r->shared.y;
+    r->dfc = own ? rome99_take_doubles(a, own, s->F) : r->shared.fc;
     for (i = 0; i < 6; i++) *one_head[i] = rome99_take_doubles(a, longest, head);
     r->s = rome99_take_doubles(a, longest, longest);
     r->ds = rome99_take_doubles(a, longest, times(longest, back));
@@ -127,20 +132,21 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
     size_t l, n = batch->n;
     r.layer = rome99_take(&a, shape->L, sizeof *r.layer);
     if (plan.kept == 0) r.plan.kept = n;
-    take_layer(&r.shared, &a, shape, n, n, 0, 1);
+    take_layer(&r.shared, &a, shape, n, n, 0);
+    take_rest(&r.shared, &a, shape, n, 0);
     for (l = 0; l < shape->L; l++) {
         own = r.shared;
-        if (l >= plan.keep.lo && l < plan.keep.hi)
-            take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest),
-                       plan.backward != 2 || l == plan.keep.lo);
-        else if (plan.keep_qkv)
+        if (l >= plan.keep.lo && l < plan.keep.hi) {
+            take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest));
+            if (plan.backward != 2) take_rest(&own, &a, shape, r.plan.kept, 1);
+        } else if (plan.keep_qkv)
             own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
         if (memory) r.layer[l] = own;
     }
-    r.x = rome99_take_doubles(&a, n, shape->D);
-    r.ln_f = rome99_take_doubles(&a, n, shape->D);
-    r.mean_f = rome99_take_doubles(&a, n, 1);
-    r.rstd_f = rome99_take_doubles(&a, n, 1);
+    r.x = rome99_take_doubles(&a, r.plan.kept, shape->D);
+    r.ln_f = rome99_take_doubles(&a, r.plan.kept, shape->D);
+    r.mean_f = rome99_take_doubles(&a, r.plan.kept, 1);
+    r.rstd_f = rome99_take_doubles(&a, r.plan.kept, 1);
     r.logits = rome99_take_doubles(&a, plan.logit_rows, shape->V);
     take_scratch(&r, &a);
     if (memory) *run = r;

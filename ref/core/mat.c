@@ -16,9 +16,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A block of outputs; rows of A that are packed at once; PARTS panels of B, one for each part of the columns.
+/* A block of outputs; rows of A that are packed at once; parts of B's columns, each with a panel of its own.
  * MC * KC + PARTS * KC * NR <= ROME99_PACK. */
-enum { MR = ROME99_MR, NR = ROME99_NR, KC = 160, MC = 512 / MR * MR, PARTS = ROME99_PARTS };
+enum { MR = ROME99_MR, NR = ROME99_NR, KC = 256, MC = 320 / MR * MR, PARTS = 8 };
 
 /* ------------------------------------------------------------ stored numbers */
 
@@ -60,34 +60,32 @@ rome99_view rome99_weight_columns(rome99_weight w, size_t ld) {
 
 /* ------------------------------------------------------------------- product */
 
-/* panel[k*width + i] = alpha * element (i, k) of `count` lines, stride `line`, of which `depth` elements, stride
- * `step`, from `start` on; lines from count to width are 0. */
-static inline void pack_as(double *restrict panel, size_t width, double alpha, const void *restrict data,
-                           rome99_dtype dtype, size_t start, size_t line, size_t step, size_t count,
-                           size_t depth) {
-    size_t i, k;
+/* panel[k*width + i] = alpha * element (i0 + i, k0 + k) of v, for i < count and k < depth; 0 from count to width. */
+static inline void pack_as(double *restrict panel, size_t width, double alpha, rome99_view v,
+                           rome99_dtype dtype, size_t i0, size_t k0, size_t count, size_t depth) {
+    size_t at = i0 * v.row + k0 * v.col, i, k;
     if (count < width) memset(panel, 0, width * depth * sizeof *panel);
-    for (k = 0; k < depth; k++, panel += width, start += step)
+    for (k = 0; k < depth; k++, panel += width, at += v.col)
         if (count < width)
-            for (i = 0; i < count; i++) panel[i] = alpha * element(data, dtype, start + i * line);
-        else if (line == 1)
-            for (i = 0; i < width; i++) panel[i] = alpha * element(data, dtype, start + i);
+            for (i = 0; i < count; i++) panel[i] = alpha * element(v.data, dtype, at + i * v.row);
+        else if (v.row == 1)
+            for (i = 0; i < width; i++) panel[i] = alpha * element(v.data, dtype, at + i);
         else
-            for (i = 0; i < width; i++) panel[i] = alpha * element(data, dtype, start + i * line);
+            for (i = 0; i < width; i++) panel[i] = alpha * element(v.data, dtype, at + i * v.row);
 }
 
-static inline void pack_panel(double *panel, size_t width, double alpha, const void *data, rome99_dtype dtype,
-                              size_t start, size_t line, size_t step, size_t count, size_t depth) {
-    if (dtype == ROME99_F64)
-        pack_as(panel, width, alpha, data, ROME99_F64, start, line, step, count, depth);
-    else if (dtype == ROME99_F32)
-        pack_as(panel, width, alpha, data, ROME99_F32, start, line, step, count, depth);
+static inline void pack_panel(double *panel, size_t width, double alpha, rome99_view v, size_t i0, size_t k0,
+                              size_t count, size_t depth) {
+    if (v.dtype == ROME99_F64)
+        pack_as(panel, width, alpha, v, ROME99_F64, i0, k0, count, depth);
+    else if (v.dtype == ROME99_F32)
+        pack_as(panel, width, alpha, v, ROME99_F32, i0, k0, count, depth);
     else
-        pack_as(panel, width, alpha, data, dtype, start, line, step, count, depth);
+        pack_as(panel, width, alpha, v, v.dtype, i0, k0, count, depth);
 }
 
 void rome99_widen(double *out, rome99_weight w, size_t start, size_t n) {
-    pack_panel(out, n, 1.0, w.data, w.dtype, start, 1, 0, n, 1);
+    pack_panel(out, n, 1.0, (rome99_view){w.data, w.dtype, 1, 0}, start, 0, n, 1);
 }
 
 /* c[i*ldc + j] += sum over k of a[k*MR + i] * b[k*NR + j], one accumulator for each (i, j). */
@@ -122,7 +120,7 @@ static void block_columns(double *c, size_t ldc, const double *a, rome99_view B,
     size_t i, at, wide;
     for (at = 0; at < n; at += NR, c += NR) {
         wide = at_most(NR, n - at);
-        pack_panel(b, NR, 1.0, B.data, B.dtype, k * B.row + (j + at) * B.col, B.col, B.row, wide, K);
+        pack_panel(b, NR, 1.0, (rome99_view){B.data, B.dtype, B.col, B.row}, j + at, k, wide, K);
         for (i = 0; i < m; i += MR)
             if (m - i >= MR && wide == NR)
                 block(c + i * ldc, ldc, a + i * K, b, K);
@@ -140,8 +138,7 @@ void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view
         for (i0 = 0; i0 < M; i0 += MC) {
             size_t k = at_most(KC, K - k0), m = at_most(MC, M - i0);
             for (i = 0; i < m; i += MR)
-                pack_panel(a + i * k, MR, alpha, A.data, A.dtype, (i0 + i) * A.row + k0 * A.col, A.row, A.col,
-                           at_most(MR, m - i), k);
+                pack_panel(a + i * k, MR, alpha, A, i0 + i, k0, at_most(MR, m - i), k);
             ROME99_PARALLEL(m * k * N > 100000)
             for (part = 0; part < PARTS; part++) {
                 size_t j = at_most((size_t)part * width, N);
@@ -149,6 +146,11 @@ void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view
                               b + (size_t)part * KC * NR);
             }
         }
+}
+
+void rome99_product(double *C, rome99_view A, rome99_view B, size_t M, size_t N, size_t K, double *pack) {
+    memset(C, 0, M * N * sizeof *C);
+    rome99_gemm(C, N, 1.0, A, B, M, N, K, pack);
 }
 
 double rome99_dot(const double *a, const double *b, size_t n) {

@@ -1,5 +1,4 @@
-/* rng.c: the one generator of the project. SplitMix64: a counter in steps of the golden ratio, and a finaliser
- * that mixes it. No released code has to be matched. */
+/* rng.c: the one generator of the project, SplitMix64: a counter in steps of the golden ratio, then mixed. */
 #include "core/rome99.h"
 
 uint64_t rome99_rng_next(rome99_rng *rng) {

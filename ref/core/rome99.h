@@ -81,12 +81,14 @@ rome99_view rome99_weight_rows(rome99_weight w, size_t ld);
 rome99_view rome99_weight_columns(rome99_weight w, size_t ld);
 
 /* Doubles of scratch that gemm and the Cholesky functions need. */
-#define ROME99_PACK ((size_t)122880)
+#define ROME99_PACK ((size_t)147456)
 
 /* for i < M, j < N, k < K:  C[i*ldc + j] += (alpha * A(i,k)) * B(k,j), in the order of k, no other rounding.
  * C overlaps neither A nor B. pack: (ROME99_PACK). */
 void rome99_gemm(double *C, size_t ldc, double alpha, rome99_view A, rome99_view B, size_t M, size_t N,
                  size_t K, double *pack);
+/* The same from C = 0, (M, N). */
+void rome99_product(double *C, rome99_view A, rome99_view B, size_t M, size_t N, size_t K, double *pack);
 
 double rome99_dot(const double *a, const double *b, size_t n); /* sum_i a[i] b[i] */
 double rome99_norm(const double *a, size_t n);                 /* sqrt of sum_i a[i]^2 */
@@ -169,7 +171,8 @@ size_t rome99_positions(size_t *list, const rome99_batch *batch, size_t t, rome9
 void rome99_gather(double *out, const double *a, const rome99_batch *batch, size_t t, const size_t *list,
                    size_t n, size_t ld, size_t col, size_t width);
 
-/* What one layer computes for the rows of a batch. Layers that are not kept share one set. */
+/* What one layer computes for the rows of a batch. Layers that are not kept share one set, in which what comes
+ * later may lie where something was: ln_2 on ln_1, m on y, k on fc. */
 typedef struct {
     double *x;                      /* (n, D) residual stream that enters */
     double *ln_1, *mean_1, *rstd_1; /* (n, D), (n), (n) */

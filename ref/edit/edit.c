@@ -44,6 +44,7 @@ int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *
     rome99_pair_layout(&edit->pair, shape, h, edit->tokens.request.N, edit->pair_memory);
     rome99_update_layout(&edit->update, shape, edit->update_memory);
     rome99_find_pair(&edit->pair, model, h, &edit->tokens.request, memory);
+    rome99_memory_trim(&setup->memory);
     rome99_edit_again(edit, setup, method);
     return 0;
 }

@@ -7,6 +7,9 @@
 /* Texts go through together until they have this many rows; logits are made for so many rows at once. */
 enum { ROWS = 256, LOGIT_ROWS = 64 };
 
+/* Bytes that are kept between uses at the most. */
+#define KEPT ((size_t)64 << 20)
+
 int32_t rome99_argmax(const double *logits, size_t V) {
     size_t i, best = 0;
     for (i = 1; i < V; i++)
@@ -87,6 +90,10 @@ void *rome99_memory_get(rome99_memory *memory, size_t bytes) {
         memory->bytes = memory->at ? bytes : 0;
     }
     return memory->at;
+}
+
+void rome99_memory_trim(rome99_memory *memory) {
+    if (memory->bytes > KEPT) rome99_memory_free(memory);
 }
 
 void rome99_memory_free(rome99_memory *memory) {
@@ -257,7 +264,7 @@ static void begin_cached(piece *p, const rome99_gpt2 *model, size_t layer, rome9
 /* Whether the cache holds something already; else room is made for it where it is not too large. */
 static int open_cache(rome99_cache *cache, const rome99_shape *shape, size_t rows) {
     if (cache->k) return 1;
-    if (rows <= ((size_t)64 << 20) / sizeof(double) / (shape->F + shape->D)) {
+    if (rows <= KEPT / sizeof(double) / (shape->F + shape->D)) {
         cache->k = malloc(rows * shape->F * sizeof(double));
         cache->x_mid = malloc(rows * shape->D * sizeof(double));
         if (!cache->k || !cache->x_mid) rome99_cache_free(cache);

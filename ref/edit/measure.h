@@ -41,8 +41,10 @@ typedef struct {
     size_t bytes;
 } rome99_memory;
 
-/* At least that many bytes, whose content is lost; NULL where memory is out or bytes is SIZE_MAX. */
+/* At least that many bytes, whose content is lost; NULL where memory is out or bytes is SIZE_MAX. trim: gives
+ * back what is more than 64 MiB. */
 void *rome99_memory_get(rome99_memory *memory, size_t bytes);
+void rome99_memory_trim(rome99_memory *memory);
 void rome99_memory_free(rome99_memory *memory);
 
 /* What edits of one layer's W cannot change, kept from one measurement of the same texts to the next: that

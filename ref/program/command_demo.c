@@ -54,7 +54,7 @@ static int print_next(const rome99_stage *s, const rome99_ask *ask, const rome99
     if (!logp || prompt.failed || text.failed)
         failed = rome99_fail(e, NULL, "out of memory");
     else if (!(failed = rome99_decoder_prompt(&ids, &n, c, text.bytes, e))) {
-        if (!(failed = rome99_decoder_new(&d, &c->model, e))) {
+        if (!(failed = rome99_decoder_new(&d, &c->model, n, n, e))) {
             rome99_log_softmax(logp, rome99_decoder_append(&d, ids, n), V);
             printf("   ");
             quote(text.bytes, text.size);

@@ -32,7 +32,7 @@ static int run(const char *folder, const char *text, size_t K, rome99_error *e) 
         return -1;
     }
     logp = malloc(c.model.shape.V * sizeof *logp);
-    failed = !logp ? rome99_fail(e, NULL, "out of memory") : rome99_decoder_new(&d, &c.model, e);
+    failed = !logp ? rome99_fail(e, NULL, "out of memory") : rome99_decoder_new(&d, &c.model, n, n, e);
     if (!failed) {
         rome99_log_softmax(logp, rome99_decoder_append(&d, ids, n), c.model.shape.V);
         list(&out, &c, logp, K);

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error *e) {
-    rome99_plan plan = {{0, 0}, 0, 1, 0, 1};
-    size_t T = model->shape.T, bytes;
-    int32_t *ids = calloc(T, sizeof *ids);
+int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, size_t first, size_t most,
+                       rome99_error *e) {
+    rome99_plan plan = {{0, 0}, 0, most > first, 0, 1};
+    size_t bytes;
+    int32_t *ids = calloc(most, sizeof *ids);
     memset(d, 0, sizeof *d);
     d->model = model;
-    bytes = rome99_batch_layout(&d->batch, NULL, &T, 1, NULL, NULL, NULL, NULL);
+    bytes = rome99_batch_layout(&d->batch, NULL, &most, 1, NULL, NULL, NULL, NULL);
     d->batch_memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
     bytes = rome99_run_layout(&d->run, &model->shape, &d->batch, plan, NULL);
     d->run_memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
@@ -20,7 +21,7 @@ int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error
         rome99_decoder_free(d);
         return rome99_fail(e, NULL, "out of memory");
     }
-    rome99_batch_layout(&d->batch, ids, &T, 1, NULL, NULL, NULL, d->batch_memory);
+    rome99_batch_layout(&d->batch, ids, &most, 1, NULL, NULL, NULL, d->batch_memory);
     rome99_run_layout(&d->run, &model->shape, &d->batch, plan, d->run_memory);
     free(ids);
     return 0;
@@ -87,7 +88,7 @@ static int32_t draw(double *z, size_t V, size_t top_k, rome99_rng *rng) {
 
 int rome99_decoder_continue(rome99_text *out, const rome99_checkpoint *c, const rome99_gpt2 *model,
                             const char *text, size_t more, size_t top_k, uint64_t seed, rome99_error *e) {
-    size_t n, V = model->shape.V, i;
+    size_t n, V = model->shape.V, i, most;
     double *z = malloc(V * sizeof *z);
     rome99_decoder d;
     rome99_rng rng;
@@ -95,13 +96,19 @@ int rome99_decoder_continue(rome99_text *out, const rome99_checkpoint *c, const 
     const double *logits;
     rng.state = seed;
     if (!z) return rome99_fail(e, NULL, "out of memory");
-    if (rome99_decoder_prompt(&ids, &n, c, text, e) || rome99_decoder_new(&d, model, e)) {
+    if (rome99_decoder_prompt(&ids, &n, c, text, e)) {
+        free(z);
+        return -1;
+    }
+    most = model->shape.T - n < more ? model->shape.T : n + more;
+    if (rome99_decoder_new(&d, model, n, most, e)) {
+        free(ids);
         free(z);
         return -1;
     }
     rome99_bpe_decode(out, c->bpe, ids, n);
     logits = rome99_decoder_append(&d, ids, n);
-    for (i = 0; i < more && d.n < model->shape.T; i++) {
+    for (i = 0; i < more && d.n < most; i++) {
         memcpy(z, logits, V * sizeof *z);
         next = draw(z, V, top_k, &rng);
         if (next == rome99_bpe_endoftext(c->bpe)) break;

@@ -6,18 +6,20 @@
 
 typedef struct {
     const rome99_gpt2 *model;
-    rome99_batch batch; /* one text of n_positions rows, of which `n` are computed */
+    rome99_batch batch; /* one text of `most` rows, of which `n` are computed */
     rome99_run run;
     size_t n;
     void *batch_memory, *run_memory;
 } rome99_decoder;
 
-/* Returns 0, or -1 with *e set and nothing to free. The model must outlive the decoder. */
-int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, rome99_error *e);
+/* For `most` <= n_positions tokens, of which the first call appends `first`. Returns 0, or -1 with *e set and
+ * nothing to free. The model must outlive the decoder. */
+int rome99_decoder_new(rome99_decoder *d, const rome99_gpt2 *model, size_t first, size_t most,
+                       rome99_error *e);
 void rome99_decoder_free(rome99_decoder *d);
 
 /* Appends tokens; returns the logits (V) behind the last one, good until the next call. Precondition:
- * count >= 1, and no more than n_positions tokens in all. */
+ * count >= 1, and no more than `most` tokens in all. */
 const double *rome99_decoder_append(rome99_decoder *d, const int32_t *ids, size_t count);
 
 /* Encodes a text that a decoder is to begin with: 1 to n_positions tokens. *ids is malloc'ed. */

@@ -58,7 +58,7 @@ static int bare_probability(double *p, const rome99_edit *edit, const rome99_sta
     const rome99_checkpoint *c = &s->setup.checkpoint;
     size_t n = edit->tokens.length[0] - edit->tokens.request.n_target + 1;
     rome99_decoder d;
-    if (rome99_decoder_new(&d, &c->model, e)) return -1;
+    if (rome99_decoder_new(&d, &c->model, n, n, e)) return -1;
     *p = rome99_exp(rome99_score_token(rome99_decoder_append(&d, edit->tokens.ids, n), c->model.shape.V,
                                        edit->tokens.target[0])
                         .logp);
