@@ -262,7 +262,7 @@ static void test_st_bytes(void) {
         return;
     }
     CHECK(rome99_safetensors_count(st) == 2, "got %zu", rome99_safetensors_count(st));
-    CHECK(!strcmp(rome99_safetensors_at(st, 1)->name, "\"\xC3\xA9"), "the order of the header");
+    CHECK(!strcmp(rome99_safetensors_at(st, 0)->name, "\"\xC3\xA9"), "sorted by name");
     t = rome99_safetensors_find(st, "wte.");
     CHECK(t != NULL && t->rank == 2 && t->shape[0] == 1 && t->shape[1] == 2 && t->count == 2 &&
               !memcmp(t->data, a, sizeof a),
@@ -273,6 +273,10 @@ static void test_st_bytes(void) {
     CHECK(rome99_safetensors_require(&t, st, "A", &e) == -1 &&
               strstr(e.text, "st: tensor 'A' is missing") != NULL,
           "got '%s'", e.text);
+    rome99_safetensors_free(st);
+    CHECK(freopen(path, "rb", stdin) != NULL && rome99_safetensors_read(&st, "-", &e) == 0, "%s", e.text);
+    t = rome99_safetensors_find(st, "wte.");
+    CHECK(t != NULL && !memcmp(t->data, a, sizeof a), "from standard input");
     rome99_safetensors_free(st);
     remove(path);
 }
@@ -360,8 +364,10 @@ static void test_st_find(void) {
     }
     for (i = 0; i < N; i++) {
         const rome99_tensor *t = rome99_safetensors_find(st, names[i]);
-        CHECK(t != NULL && t == rome99_safetensors_at(st, i) && !memcmp(t->data, &values[i], 8), "%s",
-              names[i]);
+        CHECK(t != NULL && !strcmp(t->name, names[i]) && !memcmp(t->data, &values[i], 8), "%s", names[i]);
+        CHECK(i == 0 ||
+                  strcmp(rome99_safetensors_at(st, i - 1)->name, rome99_safetensors_at(st, i)->name) < 0,
+              "tensor %zu is not sorted by name", i);
     }
     CHECK(rome99_safetensors_find(st, "") == NULL && rome99_safetensors_find(st, "fffff") == NULL,
           "too many");
@@ -378,7 +384,7 @@ static void test_st_refuses(void) {
         size_t size;
         const char *want;
     } cases[] = {
-        {"", 0, "no JSON object"},
+        {"", 0, "no length of a header"},
         {"[]", 0, "no JSON object"},
         {" {}", 0, "no JSON object"},
         {"{", 0, "st:1:2: "},
@@ -464,6 +470,44 @@ static void test_st_accepts(void) {
     CHECK(t != NULL && *(const unsigned char *)t->data == 3, "a tensor given out of order");
     rome99_safetensors_free(st);
     remove(path);
+}
+
+/* The header alone: from the front of a file, and from no more of it than `front` says. */
+static void test_st_parse(void) {
+    static const char whole[] = "\x98\0\0\0\0\0\0\0" ST_HEADER "\0\0\x80\x3F\0\0\0\xC0\xFE\xFF";
+    const size_t size = sizeof whole - 1, front = size - 10;
+    const unsigned char *bytes = (const unsigned char *)whole;
+    const rome99_tensor *t;
+    rome99_safetensors *st;
+    size_t n;
+    for (n = 0; n < front; n++) {
+        unsigned char *part = malloc(n + 1);
+        if (part == NULL) exit(2);
+        memcpy(part, whole, n);
+        CHECK(rome99_safetensors_front(part, n) == (n < 8 ? 8 : front), "%zu bytes at hand: front %zu", n,
+              rome99_safetensors_front(part, n));
+        CHECK(rome99_safetensors_parse(&st, "here", part, n, size, &e) == -1 && !strncmp(e.text, "here: ", 6),
+              "%zu bytes at hand: got '%s'", n, e.text);
+        free(part);
+    }
+    for (n = front; n <= size + 1; n++) {
+        const int failed = rome99_safetensors_parse(&st, "here", bytes, front, n, &e);
+        CHECK(failed == (n == size ? 0 : -1), "a file of %zu bytes, not %zu", n, size);
+        CHECK(n == size ||
+                  !strcmp(e.text, n < size
+                                      ? "here: ends before the 10 bytes of data that its header tells of"
+                                      : "here: goes on after the 10 bytes of data that its header tells of"),
+              "got '%s'", e.text);
+        if (failed) continue;
+        t = rome99_safetensors_find(st, "\"\xC3\xA9");
+        CHECK(t != NULL && t->data == NULL && t->dtype == ROME99_ST_I16 && t->count == 1 &&
+                  rome99_safetensors_place(st, t) == front + 8,
+              "the scalar");
+        t = rome99_safetensors_find(st, "wte.");
+        CHECK(t != NULL && t->data == NULL && t->count == 2 && rome99_safetensors_place(st, t) == front,
+              "the matrix");
+        rome99_safetensors_free(st);
+    }
 }
 
 /* A file cut at every byte, one a byte too long, and thousands with damaged bytes. */
@@ -700,6 +744,7 @@ int main(int argc, char **argv) {
     test_st_find();
     test_st_refuses();
     test_st_accepts();
+    test_st_parse();
     test_st_damaged();
     test_npy_bytes();
     test_npy_values();

@@ -1,5 +1,6 @@
 /* checkpoint.c: a folder becomes a rome99_gpt2, and the other way round. */
 #include "edit/checkpoint.h"
+#include "edit/shards.h"
 #include "files/json.h"
 #include "files/text.h"
 #include <stdio.h>
@@ -87,24 +88,47 @@ static rome99_tensor describe(char name[100], const rome99_gpt2 *model, size_t i
     return t;
 }
 
+/* Weights. */
+
+enum { PIECE = 1 << 20 }; /* bytes read at once */
+
+void (*rome99_checkpoint_progress)(const char *folder, size_t done, size_t bytes);
+
+/* The weights of a folder on their way into memory. */
+typedef struct {
+    const char *folder;
+    rome99_shards files;
+    const rome99_stored **weight; /* (rome99_tensor_count) */
+    unsigned char *block;         /* (bytes) their place in memory */
+    size_t bytes;
+} loading;
+
 static int is_finite(rome99_weight w, size_t n) {
-    double x[256], zero = 0.0;
+    double x[256];
     size_t i, j, m;
+    int finite = 1;
     for (i = 0; i < n; i += m) {
         m = n - i < 256 ? n - i : 256;
         rome99_widen(x, w, i, m);
-        for (j = 0; j < m; j++) zero += x[j] - x[j];
+        for (j = 0; j < m; j++) finite &= x[j] - x[j] == 0.0;
     }
-    return zero == 0.0;
+    return finite;
 }
 
-static int read_weight(rome99_checkpoint *c, size_t index, const char *path, rome99_error *e) {
+/* Bytes of a tensor in memory. */
+static size_t room(const rome99_tensor *t) {
+    return (t->count * rome99_st_dtype_size(t->dtype) + 63) / 64 * 64;
+}
+
+static int find_weight(loading *l, rome99_gpt2 *model, size_t index, rome99_error *e) {
     char name[100];
-    const rome99_tensor wanted = describe(name, &c->model, index), *t;
-    rome99_weight *w = &c->model.w[index];
-    t = rome99_safetensors_find(c->tensors, name);
-    if (!t) t = rome99_safetensors_find(c->tensors, name + strlen("transformer."));
-    if (!t) return rome99_fail(e, path, "tensor %s is missing", name);
+    const rome99_tensor wanted = describe(name, model, index), *t;
+    const rome99_stored *stored = rome99_shards_find(&l->files, name);
+    const char *path;
+    if (!stored) stored = rome99_shards_find(&l->files, name + strlen("transformer."));
+    if (!stored) return rome99_fail(e, l->files.path, "tensor %s is missing", name);
+    t = stored->tensor;
+    path = stored->shard->path;
     if (t->rank != wanted.rank || t->shape[0] != wanted.shape[0] || t->shape[1] != wanted.shape[1])
         return rome99_fail(e, path,
                            wanted.rank == 1 ? "tensor %s: config.json asks for shape [%zu]"
@@ -113,55 +137,120 @@ static int read_weight(rome99_checkpoint *c, size_t index, const char *path, rom
     if ((int)t->dtype > (int)ROME99_ST_BF16)
         return rome99_fail(e, path, "tensor %s: dtype %s is not F64, F32, F16 or BF16", t->name,
                            rome99_st_dtype_name(t->dtype));
-    w->data = t->data;
-    w->dtype = (rome99_dtype)t->dtype;
-    return is_finite(*w, t->count) ? 0 : rome99_fail(e, path, "tensor %s: a weight is not finite", t->name);
+    if (room(t) > SIZE_MAX - l->bytes) return rome99_fail(e, path, "too large for this machine");
+    l->weight[index] = stored;
+    l->bytes += room(t);
+    model->w[index].dtype = (rome99_dtype)t->dtype;
+    return 0;
 }
 
-/* Points the model at its weights; only the buffers of old checkpoints and the tied head may be left. */
-static int read_weights(rome99_checkpoint *c, const char *path, rome99_error *e) {
-    const rome99_shape *s = &c->model.shape;
-    const size_t n = rome99_safetensors_count(c->tensors);
-    const rome99_tensor *head = rome99_safetensors_find(c->tensors, "lm_head.weight");
-    const rome99_weight *wte;
+/* Finds all weights; only the buffers of old checkpoints and the tied head may be left. */
+static int find_weights(loading *l, rome99_gpt2 *model, rome99_error *e) {
+    const rome99_shape *s = &model->shape;
+    const char *path = l->files.path;
     size_t i, used;
-    if (s->L > n) return rome99_fail(e, path, "fewer tensors than the %zu layers of config.json", s->L);
-    wte = c->model.w = calloc(rome99_tensor_count(s), sizeof *c->model.w);
-    if (!wte) return rome99_fail(e, path, "out of memory");
+    if (s->L > l->files.n)
+        return rome99_fail(e, path, "fewer tensors than the %zu layers of config.json", s->L);
+    model->w = calloc(rome99_tensor_count(s), sizeof *model->w);
+    l->weight = calloc(rome99_tensor_count(s), sizeof *l->weight);
+    if (!model->w || !l->weight) return rome99_fail(e, path, "out of memory");
     for (used = 0; used < rome99_tensor_count(s); used++)
-        if (read_weight(c, used, path, e)) return -1;
-    for (i = 0; i < n; i++) {
-        const char *name = strstr(rome99_safetensors_at(c->tensors, i)->name, ".attn.");
+        if (find_weight(l, model, used, e)) return -1;
+    for (i = 0; i < l->files.n; i++) {
+        const char *name = strstr(l->files.list[i].tensor->name, ".attn.");
         used += name != NULL && (strcmp(name, ".attn.bias") == 0 || strcmp(name, ".attn.masked_bias") == 0);
     }
-    used += head != NULL;
-    if (used != n)
-        return rome99_fail(e, path, "there are %zu tensors that a GPT-2 of %zu layers does not have",
-                           n - used, s->L);
-    if (head && (head->count != s->V * s->D || (int)head->dtype != (int)wte->dtype ||
-                 memcmp(head->data, wte->data, head->count * rome99_dtype_size(wte->dtype)) != 0))
-        return rome99_fail(e, path, "not plain GPT-2: lm_head.weight is not wte.weight");
+    used += rome99_shards_find(&l->files, "lm_head.weight") != NULL;
+    if (used == l->files.n) return 0;
+    return rome99_fail(e, path, "there are %zu tensors that a GPT-2 of %zu layers does not have",
+                       l->files.n - used, s->L);
+}
+
+static void report(const loading *l, size_t done) {
+    if (rome99_checkpoint_progress) rome99_checkpoint_progress(l->folder, done, l->bytes);
+}
+
+/* How many elements of t to read at once, from element i on. */
+static size_t piece_at(const rome99_tensor *t, size_t i) {
+    const size_t most = PIECE / rome99_st_dtype_size(t->dtype);
+    return t->count - i < most ? t->count - i : most;
+}
+
+static int read_weight(const loading *l, unsigned char *to, const rome99_stored *from, rome99_error *e) {
+    const rome99_tensor *t = from->tensor;
+    rome99_weight piece = {to, (rome99_dtype)t->dtype};
+    size_t i, n;
+    for (i = 0; i < t->count; i += n) {
+        n = piece_at(t, i);
+        report(l, (size_t)(to - l->block));
+        if (rome99_stored_read(to, from, i, n, e)) return -1;
+        piece.data = to;
+        if (!is_finite(piece, n))
+            return rome99_fail(e, from->shard->path, "tensor %s: a weight is not finite", t->name);
+        to += n * rome99_st_dtype_size(t->dtype);
+    }
+    return 0;
+}
+
+/* The head must be the embedding, bit for bit. */
+static int check_head(const loading *l, const rome99_stored *from, rome99_weight wte, rome99_error *e) {
+    const rome99_tensor *t = from->tensor;
+    const size_t element = rome99_dtype_size(wte.dtype);
+    unsigned char *piece = malloc(PIECE);
+    size_t i, n;
+    int failed = 0,
+        same = t->count == l->weight[ROME99_WTE]->tensor->count && (int)t->dtype == (int)wte.dtype;
+    if (!piece) return rome99_fail(e, from->shard->path, "out of memory");
+    for (i = 0; !failed && same && i < t->count; i += n) {
+        n = piece_at(t, i);
+        failed = rome99_stored_read(piece, from, i, n, e);
+        if (!failed) same = memcmp(piece, (const unsigned char *)wte.data + i * element, n * element) == 0;
+    }
+    free(piece);
+    if (same) return failed;
+    return rome99_fail(e, from->shard->path, "not plain GPT-2: lm_head.weight is not wte.weight");
+}
+
+static int read_weights(rome99_checkpoint *c, loading *l, rome99_error *e) {
+    const rome99_stored *head;
+    unsigned char *to;
+    size_t i;
+    if (rome99_shards_open(&l->files, l->folder, e) || find_weights(l, &c->model, e)) return -1;
+    c->weights = l->block = to = rome99_allocate(l->bytes);
+    if (!to) return rome99_fail(e, l->files.path, "too large: out of memory");
+    for (i = 0; i < rome99_tensor_count(&c->model.shape); i++) {
+        c->model.w[i].data = to;
+        if (read_weight(l, to, l->weight[i], e)) return -1;
+        to += room(l->weight[i]->tensor);
+    }
+    head = rome99_shards_find(&l->files, "lm_head.weight");
+    if (head && check_head(l, head, c->model.w[ROME99_WTE], e)) return -1;
+    report(l, l->bytes);
     return 0;
 }
 
 static int read_folder(rome99_checkpoint *c, const char *folder, int twin, rome99_error *e) {
-    static const char *const names[4] = {"config.json", "vocab.json", "merges.txt", "model.safetensors"};
-    char *path[4];
+    static const char *const names[3] = {"config.json", "vocab.json", "merges.txt"};
+    char *path[3];
     rome99_shape *s = &c->model.shape;
     rome99_json *config = NULL;
+    loading l = {0};
     int failed = 0, i;
     memset(c, 0, sizeof *c);
-    for (i = 0; i < 4; i++) failed |= !(path[i] = rome99_path(folder, names[i]));
+    l.folder = folder;
+    for (i = 0; i < 3; i++) failed |= !(path[i] = rome99_path(folder, names[i]));
     if (failed) rome99_fail(e, folder, "out of memory");
     failed = failed || rome99_json_read(&config, path[0], e) ||
              read_config(s, rome99_json_root(config), twin, e) ||
              rome99_bpe_read(&c->bpe, path[1], path[2], e) ||
              (rome99_bpe_size(c->bpe) != s->V &&
               rome99_fail(e, path[1], "%zu tokens, but vocab_size is %zu", rome99_bpe_size(c->bpe), s->V)) ||
-             rome99_safetensors_read(&c->tensors, path[3], e) || read_weights(c, path[3], e);
+             read_weights(c, &l, e);
     if (failed) rome99_checkpoint_free(c);
     rome99_json_free(config);
-    for (i = 0; i < 4; i++) free(path[i]);
+    rome99_shards_close(&l.files);
+    free(l.weight);
+    for (i = 0; i < 3; i++) free(path[i]);
     return failed ? -1 : 0;
 }
 
@@ -175,8 +264,8 @@ int rome99_checkpoint_read_twin(rome99_checkpoint *c, const char *folder, rome99
 
 void rome99_checkpoint_free(rome99_checkpoint *c) {
     rome99_bpe_free(c->bpe);
-    rome99_safetensors_free(c->tensors);
     free(c->model.w);
+    free(c->weights);
     memset(c, 0, sizeof *c);
 }
 

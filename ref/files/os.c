@@ -122,10 +122,8 @@ int rome99_read_file(unsigned char **data, size_t *size, const char *path, rome9
     if (end > 0 && (t.bytes = malloc((size_t)end + 1)) != NULL)
         t.capacity = (size_t)end + 1; /* if it has a size */
     if (!standard) rewind(f);
-    do {
-        n = fread(part, 1, sizeof part, f);
-        rome99_text_put(&t, part, n);
-    } while (n > 0 && !t.failed);
+    rome99_text_puts(&t, "");
+    while (!t.failed && (n = fread(part, 1, sizeof part, f)) > 0) rome99_text_put(&t, part, n);
     if (t.failed) failed = rome99_fail(e, path, "too large: out of memory");
     if (ferror(f)) failed = fail(e, path, "cannot read");
     if (!standard) fclose(f);

@@ -16,17 +16,16 @@ static const struct {
               {"I16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"unknown", 0}};
 
 typedef struct {
-    rome99_tensor tensor;
-    size_t place[2]; /* in the data: beginning and end */
+    rome99_tensor tensor; /* first: its address is the entry's */
+    size_t place[2];      /* in the data: beginning and end */
 } entry;
 
 struct rome99_safetensors {
     char path[256];
     rome99_json *header;  /* owns the names */
-    unsigned char *bytes; /* the file, then the tensors' data */
-    entry *entries;       /* (n), in the order of the header */
-    entry **order;        /* (n), in the end by name */
-    size_t n;
+    unsigned char *bytes; /* the tensors' data; NULL if they were left in the file */
+    entry *entries;       /* (n), by name */
+    size_t n, front;      /* front: where in the file the data begin */
 };
 
 const char *rome99_st_dtype_name(rome99_st_dtype dtype) { return dtypes[dtype].name; }
@@ -64,90 +63,101 @@ static int check_metadata(rome99_value v, rome99_error *e) {
     return good ? 0 : rome99_json_fail(e, v, "\"__metadata__\" must map strings to strings");
 }
 
-static int read_header(rome99_safetensors *st, rome99_error *e) {
+static int read_entries(rome99_safetensors *st, rome99_error *e) {
     const rome99_value root = rome99_json_root(st->header);
     rome99_items i = rome99_json_items(root);
     rome99_value key, item;
     const int found = rome99_json_member(&item, root, "__metadata__", e);
     if (found < 0 || (found && check_metadata(item, e))) return -1;
     st->entries = calloc(rome99_json_length(root) + 1, sizeof *st->entries);
-    st->order = calloc(rome99_json_length(root) + 1, sizeof *st->order);
-    if (!st->entries || !st->order) return rome99_fail(e, st->path, "out of memory");
+    if (!st->entries) return rome99_fail(e, st->path, "out of memory");
     while (rome99_json_next(&i, &key, &item)) {
         const char *name = st->entries[st->n].tensor.name = rome99_json_string(key);
         if (strlen(name) != rome99_json_length(key))
             return rome99_json_fail(e, key, "the name of a tensor must not have a NUL in it");
         if (strcmp(name, "__metadata__") == 0) continue;
-        st->order[st->n] = &st->entries[st->n];
-        if (read_entry(st->order[st->n++], item, e))
+        if (read_entry(&st->entries[st->n++], item, e))
             return rome99_fail(e, NULL, "%.300s (tensor '%s')", e->text, name);
     }
     return 0;
 }
 
 static int by_name(const void *a, const void *b) {
-    return strcmp((*(entry *const *)a)->tensor.name, (*(entry *const *)b)->tensor.name);
+    return strcmp(((const rome99_tensor *)a)->name, ((const rome99_tensor *)b)->name);
 }
 
 static int by_place(const void *a, const void *b) {
-    const size_t *x = (*(entry *const *)a)->place, *y = (*(entry *const *)b)->place;
+    const size_t *x = ((const entry *)a)->place, *y = ((const entry *)b)->place;
     return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : (x[1] > y[1]) - (x[1] < y[1]);
 }
 
-/* Finds equal names, overlaps and holes, and gives each tensor its part of the data (size). The parts are
-   moved towards the beginning of the file, 8-byte aligned: the header, which is left behind, is longer than
-   the padding. */
-static int place_tensors(rome99_safetensors *st, const unsigned char *data, size_t size, rome99_error *e) {
-    unsigned char *to = st->bytes;
+/* Finds overlaps and holes in the data (size), and equal names; sorts by name. */
+static int check_entries(rome99_safetensors *st, size_t size, rome99_error *e) {
     size_t i, end = 0;
-    qsort(st->order, st->n, sizeof *st->order, by_place);
-    for (i = 0; i < st->n; end = st->order[i++]->place[1])
-        if (st->order[i]->place[0] != end)
-            return rome99_fail(e, st->path, "tensor '%.200s' %s", st->order[i]->tensor.name,
-                               st->order[i]->place[0] < end ? "overlaps another one"
-                                                            : "has a hole before it");
+    qsort(st->entries, st->n, sizeof *st->entries, by_place);
+    for (i = 0; i < st->n; end = st->entries[i++].place[1])
+        if (st->entries[i].place[0] != end)
+            return rome99_fail(e, st->path, "tensor '%.200s' %s", st->entries[i].tensor.name,
+                               st->entries[i].place[0] < end ? "overlaps another one"
+                                                             : "has a hole before it");
     if (size != end)
         return rome99_fail(e, st->path, "%s the %zu bytes of data that its header tells of",
                            size < end ? "ends before" : "goes on after", end);
-    for (i = 0; i < st->n; i++) {
-        rome99_tensor *t = &st->order[i]->tensor;
-        const size_t bytes = st->order[i]->place[1] - st->order[i]->place[0];
-        if (t->dtype == ROME99_ST_OTHER) continue;
-        t->data = memmove(to, data + st->order[i]->place[0], bytes);
-        rome99_swap(to, bytes, dtypes[t->dtype].size, 0);
-        to += (bytes + 7) / 8 * 8;
-    }
-    qsort(st->order, st->n, sizeof *st->order, by_name);
+    qsort(st->entries, st->n, sizeof *st->entries, by_name);
     for (i = 1; i < st->n; i++)
-        if (by_name(&st->order[i - 1], &st->order[i]) == 0)
-            return rome99_fail(e, st->path, "tensor '%.200s' is there twice", st->order[i]->tensor.name);
+        if (by_name(&st->entries[i - 1], &st->entries[i]) == 0)
+            return rome99_fail(e, st->path, "tensor '%.200s' is there twice", st->entries[i].tensor.name);
     return 0;
 }
 
-static int read_tensors(rome99_safetensors *st, const char *path, rome99_error *e) {
-    uint64_t length = UINT64_MAX;
-    size_t size;
-    snprintf(st->path, sizeof st->path, "%s", path);
-    if (rome99_read_file(&st->bytes, &size, path, e)) return -1;
-    if (size >= 8) memcpy(&length, st->bytes, 8);
+size_t rome99_safetensors_front(const unsigned char *bytes, size_t n) {
+    uint64_t length = 0;
+    if (n >= 8) memcpy(&length, bytes, 8);
     rome99_swap(&length, 8, 8, 0);
-    if (length > 100000000)
-        return rome99_fail(e, path, "no safetensors file: begins with no length of a header");
-    size -= 8;
-    if (size < length)
-        return rome99_fail(e, path, "ends after %zu of the %" PRIu64 " bytes of its header", size, length);
-    if (st->bytes[8] != '{') return rome99_fail(e, path, "no safetensors file: the header is no JSON object");
-    if (rome99_json_parse(&st->header, path, st->bytes + 8, (size_t)length, e) || read_header(st, e))
-        return -1;
-    return place_tensors(st, st->bytes + 8 + length, size - (size_t)length, e);
+    return 8 + (length <= 100000000 ? (size_t)length : 0);
 }
 
+static int parse(rome99_safetensors *st, const unsigned char *bytes, size_t n, size_t size, rome99_error *e) {
+    const size_t front = st->front = rome99_safetensors_front(bytes, n);
+    if (front == 8) return rome99_fail(e, st->path, "no safetensors file: begins with no length of a header");
+    if (n < front)
+        return rome99_fail(e, st->path, "ends after %zu of the %zu bytes of its header", n - 8, front - 8);
+    if (bytes[8] != '{') return rome99_fail(e, st->path, "no safetensors file: the header is no JSON object");
+    if (rome99_json_parse(&st->header, st->path, bytes + 8, front - 8, e) || read_entries(st, e)) return -1;
+    return check_entries(st, size - front, e);
+}
+
+int rome99_safetensors_parse(rome99_safetensors **out, const char *where, const unsigned char *bytes,
+                             size_t n, size_t size, rome99_error *e) {
+    rome99_safetensors *st = *out = calloc(1, sizeof *st);
+    if (!st) return rome99_fail(e, where, "out of memory");
+    snprintf(st->path, sizeof st->path, "%s", where);
+    if (!parse(st, bytes, n, size, e)) return 0;
+    rome99_safetensors_free(st);
+    return -1;
+}
+
+/* The data are moved towards the beginning of the file, 8-byte aligned: the header, which is left behind, is
+   longer than the padding. */
 int rome99_safetensors_read(rome99_safetensors **out, const char *path, rome99_error *e) {
-    rome99_safetensors *st = calloc(1, sizeof *st);
-    const int failed = st ? read_tensors(st, path, e) : rome99_fail(e, path, "out of memory");
-    if (failed) rome99_safetensors_free(st);
-    if (!failed) *out = st;
-    return failed;
+    rome99_safetensors *st;
+    unsigned char *file, *to;
+    size_t size, i;
+    if (rome99_read_file(&file, &size, path, e)) return -1;
+    if (rome99_safetensors_parse(out, path, file, size, size, e)) return free(file), -1;
+    st = *out;
+    st->bytes = to = file;
+    qsort(st->entries, st->n, sizeof *st->entries, by_place);
+    for (i = 0; i < st->n; i++) {
+        rome99_tensor *t = &st->entries[i].tensor;
+        const size_t bytes = t->count * dtypes[t->dtype].size;
+        if (t->dtype == ROME99_ST_OTHER) continue;
+        t->data = memmove(to, file + rome99_safetensors_place(st, t), bytes);
+        rome99_swap(to, bytes, dtypes[t->dtype].size, 0);
+        to += (bytes + 7) / 8 * 8;
+    }
+    qsort(st->entries, st->n, sizeof *st->entries, by_name);
+    return 0;
 }
 
 void rome99_safetensors_free(rome99_safetensors *st) {
@@ -155,7 +165,6 @@ void rome99_safetensors_free(rome99_safetensors *st) {
     rome99_json_free(st->header);
     free(st->bytes);
     free(st->entries);
-    free(st->order);
     free(st);
 }
 
@@ -164,11 +173,13 @@ const rome99_tensor *rome99_safetensors_at(const rome99_safetensors *st, size_t 
     return &st->entries[i].tensor;
 }
 
+size_t rome99_safetensors_place(const rome99_safetensors *st, const rome99_tensor *t) {
+    return st->front + ((const entry *)t)->place[0];
+}
+
 const rome99_tensor *rome99_safetensors_find(const rome99_safetensors *st, const char *name) {
-    entry key, *wanted = &key, **found;
-    key.tensor.name = name;
-    found = bsearch(&wanted, st->order, st->n, sizeof *st->order, by_name);
-    return found ? &(*found)->tensor : NULL;
+    const rome99_tensor key = {.name = name};
+    return bsearch(&key, st->entries, st->n, sizeof *st->entries, by_name);
 }
 
 int rome99_safetensors_require(const rome99_tensor **t, const rome99_safetensors *st, const char *name,
@@ -212,13 +223,10 @@ int rome99_safetensors_write(const char *path, const rome99_tensor *tensors, siz
     length = header.size;
     for (i = 0; pieces && i < n; i++)
         pieces[2 + i] = (rome99_piece){tensors[i].data, bytes_of(&tensors[i]), dtypes[tensors[i].dtype].size};
-    if (!pieces || header.failed) {
-        failed = rome99_fail(e, path, "out of memory");
-    } else {
-        pieces[0] = (rome99_piece){&length, 8, 8};
-        pieces[1] = (rome99_piece){header.bytes, header.size, 1};
-        failed = rome99_write_pieces(path, pieces, n + 2, e);
-    }
+    if (pieces) pieces[0] = (rome99_piece){&length, 8, 8};
+    if (pieces) pieces[1] = (rome99_piece){header.bytes, header.size, 1};
+    failed = pieces && !header.failed ? rome99_write_pieces(path, pieces, n + 2, e)
+                                      : rome99_fail(e, path, "out of memory");
     free(pieces);
     rome99_text_free(&header);
     return failed;

@@ -30,10 +30,18 @@ size_t rome99_st_dtype_size(rome99_st_dtype dtype);      /* bytes of one element
 typedef struct rome99_safetensors rome99_safetensors;
 int rome99_safetensors_read(rome99_safetensors **st, const char *path, rome99_error *e);
 
+/* The same of a file of `size` bytes that is left where it is, from its first n bytes, which need not outlive
+   the call: `data` is NULL, the elements of t lie in the file at `place`, little-endian. front: how many bytes
+   parse needs, the length of the header and the header, told by the first 8. */
+int rome99_safetensors_parse(rome99_safetensors **st, const char *where, const unsigned char *bytes, size_t n,
+                             size_t size, rome99_error *e);
+size_t rome99_safetensors_place(const rome99_safetensors *st, const rome99_tensor *t);
+size_t rome99_safetensors_front(const unsigned char *bytes, size_t n);
+
 void rome99_safetensors_free(rome99_safetensors *st); /* with names and data; NULL is allowed */
 
-/* The i-th of `count` tensors, in the order of the header; the one of that name, or NULL; one that must be
-   there with a known dtype: 0, or -1 with *e set. */
+/* The i-th of `count` tensors, sorted by name; the one of that name, or NULL; one that must be there with a
+   known dtype: 0, or -1 with *e set. */
 size_t rome99_safetensors_count(const rome99_safetensors *st);
 const rome99_tensor *rome99_safetensors_at(const rome99_safetensors *st, size_t i);
 const rome99_tensor *rome99_safetensors_find(const rome99_safetensors *st, const char *name);

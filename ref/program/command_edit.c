@@ -104,21 +104,29 @@ static int copy_file(const char *from, const char *to, const char *name, rome99_
     return failed;
 }
 
-/* The edited weight in the type of the original, or float32 where that is narrower. */
-static int save(const char *dir, const char *from, const rome99_setup *setup, const rome99_gpt2 *edited,
+/* Weights keep their types; the edited one, which is float64, becomes float32 where the original is not. */
+static int save(const char *dir, const char *from, const rome99_setup *setup, rome99_gpt2 *edited,
                 rome99_error *e) {
     static const char *const names[] = {
         "vocab.json",         "merges.txt", "hparams.json",  "templates.json",      "templates_space.json",
         "test_prefixes.json", "facts.json", "sentences.txt", "windows.safetensors", "cov.safetensors"};
-    size_t i, at = ROME99_LAYER(setup->settings.h.layer, ROME99_PROJ_W);
-    int narrow = setup->checkpoint.model.w[at].dtype != ROME99_F64, failed = 0;
+    const size_t at = ROME99_LAYER(setup->settings.h.layer, ROME99_PROJ_W);
+    rome99_weight *w = &edited->w[at];
+    size_t i, n = edited->shape.F * edited->shape.D;
+    float *narrow = malloc(n * sizeof *narrow);
     char *temporary;
-    if (rome99_dir_begin(&temporary, dir, e)) return -1;
+    int failed = narrow ? 0 : rome99_fail(e, dir, "out of memory");
+    if (!narrow || rome99_dir_begin(&temporary, dir, e)) return free(narrow), -1;
+    if (w->dtype != setup->checkpoint.model.w[at].dtype) {
+        for (i = 0; i < n; i++) narrow[i] = (float)((const double *)w->data)[i];
+        *w = (rome99_weight){narrow, ROME99_F32};
+    }
     for (i = 0; !failed && i < sizeof names / sizeof *names; i++)
         failed = copy_file(from, temporary, names[i], e);
     if (!failed)
-        failed = rome99_checkpoint_write(temporary, edited, rome99_bpe_endoftext(setup->checkpoint.bpe),
-                                         narrow, e);
+        failed = rome99_checkpoint_write(temporary, edited, rome99_bpe_endoftext(setup->checkpoint.bpe), 0,
+                                         e);
+    free(narrow);
     if (failed) {
         rome99_dir_abandon(temporary);
         return -1;

@@ -1,5 +1,6 @@
 /* main.c: rome99 COMMAND ... */
 #include "core/rome99.h"
+#include "edit/checkpoint.h"
 #include "program/cli.h"
 
 #include <stdio.h>
@@ -37,9 +38,20 @@ static void print_help(FILE *to) {
     fprintf(to, "\n\"rome99 COMMAND --help\" tells more. Begin with \"rome99 demo\".\n");
 }
 
+/* For models that take a moment. */
+static void show_reading(const char *folder, size_t done, size_t bytes) {
+    static size_t shown;
+    const size_t percent = done / (bytes / 100 + 1);
+    if (done == bytes) rome99_progress("");
+    if (done == bytes || percent == shown || bytes < (size_t)64 << 20) return;
+    shown = percent;
+    rome99_progress("reading %.200s: %d %%", folder, (int)percent);
+}
+
 int main(int argc, char **argv) {
     rome99_error e;
     size_t i;
+    rome99_checkpoint_progress = show_reading;
     if (argc > 0) rome99_program = argv[0];
     if (argc < 2) {
         print_help(stderr);
