@@ -150,6 +150,10 @@ bench-cores:
 	@$(MAKE) -s OMP=1 B=$(B)/omp $(B)/omp/bench
 	@sh tests/bench/cores $(RUN) $(B)/omp/bench
 
+# Random checkpoints at the shapes of GPT-2; see tests/real.
+$(B)/random_model: $(wildcard tests/real/*.c) tests/real/random_model.h $(B)/librome99.a
+	$(CC) $(ALL_CFLAGS) $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
 NAMES =

@@ -14,6 +14,7 @@ import sys
 import numpy as np
 
 import rome
+from backward import CheckedEdit
 from gpt2 import GPT2, read_json, read_safetensors
 from rome import Edit, norm
 
@@ -89,6 +90,8 @@ def arguments():
     p.add_argument("--fact_token", choices=("subject_last", "last"))
     p.add_argument("--no-ppl", action="store_true")
     p.add_argument("--dry-run", action="store_true")
+    p.add_argument("--backward", action="store_true",
+                   help="for large models: gradients from a backward pass, held to complex steps")
     return p.parse_args()
 
 
@@ -256,7 +259,8 @@ def main():
     hparams, layer = settings(args)
     model = GPT2(args.model)
     templates_path = args.templates or os.path.join(args.model, "templates.json")
-    edit = Edit(model, rome.read_request(args.request), layer, read_json(templates_path), hparams)
+    kind = CheckedEdit if args.backward else Edit
+    edit = kind(model, rome.read_request(args.request), layer, read_json(templates_path), hparams)
     C, C_corpus = covariances(args, hparams, layer)
     edit.optimise()
     update = edit.update(args.method, C)
@@ -269,6 +273,8 @@ def main():
             "denominator": solve.error_of_product(update.k_den, update.denominator)}
     table = Table()
     print("%-28s %9s  %8s" % ("name", "error", "bar"))
+    if args.backward:
+        table.row("backward pass, its slopes", edit.doubt, TENSOR_BAR, "against complex steps")
     check_tensors(table, trace, edit, update, bars)
     check_identities(table, trace, result, edit, update, C, solve)
     check_request(table, result, edit, args, layer)
