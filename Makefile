@@ -150,9 +150,21 @@ bench-cores:
 	@$(MAKE) -s OMP=1 B=$(B)/omp $(B)/omp/bench
 	@sh tests/bench/cores $(RUN) $(B)/omp/bench
 
-# Random checkpoints at the shapes of GPT-2; see tests/real.
+# At GPT-2's own vocabulary and shapes, with random weights: the tokenizer, whole edits against the oracle, peak
+# memory. Optional tools (tests/gpt2_tokenizer/install, tests/oracle/install). STEPS: forwards of an edit; XL=--xl: the
+# 1.5B model too.
+STEPS =
+XL =
 $(B)/random_model: $(wildcard tests/real/*.c) tests/real/random_model.h $(B)/librome99.a
 	$(CC) $(ALL_CFLAGS) $(filter %.c %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+run_real_tokenizer: $(B)/rome99 start_tests
+	@RUN="$(RUN)" CC="$(CC) $(CFLAGS) $(LDFLAGS) $(if $(filter 1,$(OMP)),-fopenmp)" B=$(B) tests/run tokenizer sh tests/gpt2_tokenizer/run
+run_real_agree: $(B)/rome99 $(B)/random_model run_real_memory
+	@RUN="$(RUN)" B=$(B) tests/run agree sh tests/real/agree $(STEPS)
+run_real_memory: $(B)/rome99 $(B)/random_model start_tests
+	@RUN="$(RUN)" B=$(B) tests/run memory sh tests/real/memory $(XL)
+real: run_real_tokenizer run_real_agree run_real_memory
+	@B=$(B) tests/run --sum
 
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
@@ -187,6 +199,6 @@ clean:
 
 QUICK =
 
-.PHONY: all tests test check check-core start_tests bench bench-cores demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
+.PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
     run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)
