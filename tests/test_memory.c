@@ -16,13 +16,17 @@ static size_t batch_bytes(size_t S, size_t n, size_t longest) {
 static size_t run_bytes(const rome99_shape *s, size_t n, size_t longest, size_t keep, size_t kept, size_t R,
                         size_t backward) {
     size_t D = s->D, F = s->F, T = longest, head = D / s->H, wide = 3 * D > F ? 3 * D : F;
-    size_t apart = backward == 2 ? 0 : keep, own = backward == 1;
-    size_t doubles = n * (7 * D + F + 4)                                      /* one set, shared */
-                     + keep * (kept * (2 * D + F + 4 + s->H * T) + 3 * n * D) /* sets of their own */
-                     + apart * kept * (4 * D + F)                             /* all of them */
-                     + kept * (2 * D + 2) + R * s->V                          /* the end, the logits */
-                     + (backward > 0) * (kept * D + T * T) + own * kept * (5 * D + F) /* gradients */
-                     + 6 * T * head + T * T + wide + ROME99_PACK; /* one head; a vector; gemm */
+    size_t own = backward == 1, each = 2 * D + F; /* x_mid, k, m */
+    size_t doubles;
+    if (backward)
+        each = kept * (2 * D + F + 4 + s->H * T) + 3 * n * D + own * kept * (4 * D + F);
+    else
+        each *= kept;
+    doubles = n * (7 * D + F + 4)                                              /* one set, shared */
+              + keep * each                                                    /* sets of their own */
+              + kept * (2 * D + 2) + R * s->V                                  /* the end, the logits */
+              + (backward > 0) * (kept * D + T * T) + own * kept * (5 * D + F) /* gradients */
+              + 6 * T * head + T * T + wide + ROME99_PACK;                     /* one head; a vector; gemm */
     return pieces(s->L * sizeof(rome99_activations)) + 8 * doubles + pieces(sizeof(size_t) * T);
 }
 
@@ -59,7 +63,7 @@ int main(void) {
         for (k = 0; k < 4; k++) {
             const rome99_shape *s = &shapes[i];
             size_t n = 0, longest = 0, reached = 1, layer = s->L / 2;
-            rome99_plan plan = {{0, 0}, 0, 0, 0, 3}, trained = {{0, 0}, 0, 0, 1, 5};
+            rome99_plan plan = {{0, 1}, 0, 0, 0, 3}, trained = {{0, 0}, 0, 0, 1, 5};
             rome99_hparams h = rome99_defaults;
             rome99_request q = {3, 1, ids, target, lengths[k], lookups[k]};
             rome99_batch batch;
@@ -74,7 +78,7 @@ int main(void) {
             check("batch", rome99_batch_layout(&batch, ids, lengths[k], 4, NULL, NULL, NULL, NULL),
                   batch_bytes(4, n, longest));
             check("forward", rome99_run_layout(&run, s, &batch, plan, NULL),
-                  run_bytes(s, n, longest, 0, n, 3, 0));
+                  run_bytes(s, n, longest, 1, n, 3, 0));
             trained.keep.hi = s->L;
             check("backward", rome99_run_layout(&run, s, &batch, trained, NULL),
                   run_bytes(s, n, longest, s->L, n, 5, 1));

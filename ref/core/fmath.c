@@ -108,7 +108,6 @@ static inline double tanh_inline(double x) {
 }
 
 double rome99_exp(double x) { return exp_inline(x); }
-
 double rome99_tanh(double x) { return tanh_inline(x); }
 
 /* In place: no test for overlap before vector code. */

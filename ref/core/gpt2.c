@@ -22,7 +22,6 @@
 
 /* Means and 1 / sqrt(var + eps) of GROUP rows side by side: GROUP sums, each in its own order. */
 enum { GROUP = 4 };
-
 static void moments(double mean[GROUP], double rstd[GROUP], const double *const x[GROUP], double eps,
                     size_t D) {
     double sum[GROUP] = {0}, var[GROUP] = {0};

@@ -136,11 +136,15 @@ size_t rome99_run_layout(rome99_run *run, const rome99_shape *shape, const rome9
     take_rest(&r.shared, &a, shape, n, 0);
     for (l = 0; l < shape->L; l++) {
         own = r.shared;
-        if (l >= plan.keep.lo && l < plan.keep.hi) {
+        if (plan.keep_qkv) own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
+        if (l >= plan.keep.lo && l < plan.keep.hi && !plan.backward) {
+            own.x_mid = rome99_take_doubles(&a, r.plan.kept, shape->D);
+            own.k = rome99_take_doubles(&a, r.plan.kept, shape->F);
+            own.m = rome99_take_doubles(&a, r.plan.kept, shape->D);
+        } else if (l >= plan.keep.lo && l < plan.keep.hi) {
             take_layer(&own, &a, shape, r.plan.kept, n, times(shape->H, batch->longest));
-            if (plan.backward != 2) take_rest(&own, &a, shape, r.plan.kept, 1);
-        } else if (plan.keep_qkv)
-            own.qkv = rome99_take_doubles(&a, n, times(3, shape->D));
+            if (plan.backward == 1) take_rest(&own, &a, shape, r.plan.kept, 1);
+        }
         if (memory) r.layer[l] = own;
     }
     r.x = rome99_take_doubles(&a, r.plan.kept, shape->D);

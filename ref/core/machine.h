@@ -16,5 +16,4 @@
 #else
 #define ROME99_PARALLEL(worth)
 #endif
-
 #endif

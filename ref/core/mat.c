@@ -161,5 +161,4 @@ double rome99_dot(const double *a, const double *b, size_t n) {
 }
 
 double rome99_sqrt(double x) { return sqrt(x); }
-
 double rome99_norm(const double *a, size_t n) { return rome99_sqrt(rome99_dot(a, a, n)); }

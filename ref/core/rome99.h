@@ -191,8 +191,8 @@ typedef struct {
     rome99_range keep; /* layers with activations of their own; a backward pass needs its layers here */
     size_t kept;       /* these have, save for q, k, v, only the first `kept` rows; 0: all */
     int keep_qkv;      /* every layer keeps q, k, v: rows can be added later (generation) */
-    int backward; /* room for gradients of activations; 2: of these alone. Layers behind keep.lo then share
-                        * what those do not need: ln_1, y, ln_2, k, m */
+    int backward;      /* what follows reads of a kept layer: 0: x_mid, k, m; 1: all, to differentiate by
+                        * parameters too; 2: all but ln_1, y, ln_2, k, m, to differentiate by activations */
     size_t logit_rows; /* most rows whose logits are wanted at once */
 } rome99_plan;
 

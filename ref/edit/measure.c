@@ -8,7 +8,7 @@
 enum { ROWS = 256, LOGIT_ROWS = 64 };
 
 /* Bytes that are kept between uses at the most. */
-#define KEPT ((size_t)64 << 20)
+#define KEPT ((size_t)32 << 20)
 
 int32_t rome99_argmax(const double *logits, size_t V) {
     size_t i, best = 0;

@@ -42,13 +42,13 @@ typedef struct {
 } rome99_memory;
 
 /* At least that many bytes, whose content is lost; NULL where memory is out or bytes is SIZE_MAX. trim: gives
- * back what is more than 64 MiB. */
+ * back what is more than 32 MiB. */
 void *rome99_memory_get(rome99_memory *memory, size_t bytes);
 void rome99_memory_trim(rome99_memory *memory);
 void rome99_memory_free(rome99_memory *memory);
 
 /* What edits of one layer's W cannot change, kept from one measurement of the same texts to the next: that
- * layer's keys and the stream beside its MLP. Starts as {0}; filled only while it takes at most 64 MiB. */
+ * layer's keys and the stream beside its MLP. Starts as {0}; filled only while it takes at most 32 MiB. */
 typedef struct {
     double *k, *x_mid; /* (rows, F), (rows, D) of all texts; NULL until filled */
 } rome99_cache;

@@ -138,7 +138,7 @@ static int save(const char *dir, const char *from, const rome99_setup *setup, ro
 
 static void put(rome99_text *out, const char *label, rome99_figure a, const char *between, rome99_figure b,
                 const char *after) {
-    rome99_text_printf(out, "  %-17s", label);
+    rome99_text_printf(out, "  %-18s", label);
     if (a.known) rome99_text_printf(out, "%.4g", a.value);
     if (b.known) rome99_text_printf(out, "%s%.4g%s", between, b.value, after);
     if (!a.known && !b.known) rome99_text_puts(out, "-");
@@ -155,11 +155,11 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     rome99_splice(out, edit->ask->prompt, edit->ask->subject);
     rome99_text_puts(out, " -> ");
     rome99_text_put(out, edit->ask->target_new.bytes, edit->ask->target_new.size);
-    rome99_text_printf(out, "\n  %-17s%lu forwards, loss %.4g\n", "delta", (unsigned long)edit->pair.forwards,
+    rome99_text_printf(out, "\n  %-18s%lu forwards, loss %.4g\n", "delta", (unsigned long)edit->pair.forwards,
                        edit->pair.losses[4 * (edit->pair.forwards - 1)]);
-    rome99_text_printf(out, "  %-17s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) %.3f\n", "update (E3)",
+    rome99_text_printf(out, "  %-18s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) %.3f\n", "update (E3)",
                        u->numerator, u->denominator, u->cos_keys);
-    rome99_text_printf(out, "  %-17s|dW| = |r|/|u^T k| = %.4g\n", "", u->dW_norm);
+    rome99_text_printf(out, "  %-18s|dW| = |r|/|u^T k| = %.4g\n", "", u->dW_norm);
     put(out, "interference (E4)", m->interference, ": the MLP output will move by rms ", m->rms_predicted,
         "");
     if (m->rms_measured.known) put(out, "measured", m->rms_measured, "", none, "");
@@ -173,7 +173,7 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     if (m->sentence_after.known) put(out, "sentence ppl", m->sentence_before, " -> ", m->sentence_after, "");
     if (m->stream_after.known) {
         put(out, "stream ppl", m->stream_before, " -> ", m->stream_after, "");
-        rome99_text_printf(out, "  %-17s%s (stream perplexity after/before %.3g, threshold %g)\n", "verdict",
+        rome99_text_printf(out, "  %-18s%s (stream perplexity after/before %.3g, threshold %g)\n", "verdict",
                            rome99_edit_collapsed(m) ? "COLLAPSE" : "stable",
                            m->stream_after.value / m->stream_before.value, ROME99_COLLAPSE);
     }
