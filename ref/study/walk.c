@@ -15,7 +15,7 @@ typedef struct {
 
 static int lay_out(passes *p, const rome99_gpt2 *model, const int32_t *ids, const size_t *length,
                    size_t count, rome99_range keep, rome99_error *e) {
-    rome99_plan plan = {{0, 0}, 0, 0, 0, 1};
+    rome99_plan plan = {{0, 0}, 0, 0, 1, 1}; /* backward 1: visitors read any part of a kept layer */
     void *memory = rome99_memory_get(
         &p->batch_memory, rome99_batch_layout(&p->batch, ids, length, count, NULL, NULL, NULL, NULL));
     if (!memory) return rome99_fail(e, NULL, "out of memory");
