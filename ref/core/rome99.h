@@ -189,7 +189,7 @@ typedef struct {
 /* What of a forward pass is to be kept, and what follows it. */
 typedef struct {
     rome99_range keep; /* layers with activations of their own; a backward pass needs its layers here */
-    size_t kept;       /* these have, save for q, k, v, only the first `kept` rows; 0: all */
+    size_t kept;       /* these (not q, k, v) and what comes after them have `kept` rows only; 0: all */
     int keep_qkv;      /* every layer keeps q, k, v: rows can be added later (generation) */
     int backward;      /* what follows reads of a kept layer: 0: x_mid, k, m; 1: all, to differentiate by
                         * parameters too; 2: all but ln_1, y, ln_2, k, m, to differentiate by activations */
