@@ -402,54 +402,40 @@ static void bench_cholesky(size_t F) {
 
 /* ------------------------------------------------------------------------------ growth */
 
+static void growth_of_forward(size_t T, size_t D) {
+    rome99_shape shape = gpt2;
+    random_model m;
+    pass p;
+    double t;
+    shape.L = 4;
+    shape.D = D;
+    shape.F = 4 * D;
+    shape.H = D / 64;
+    m = make_model(&shape);
+    p = make_pass(&shape, T, T);
+    time_forward(&p, &m.model);
+    t = time_forward(&p, &m.model);
+    printf("  forward, T = %4lu, D = %4lu   %6.3f s   %6.1f GFLOP/s\n", (unsigned long)T, (unsigned long)D, t,
+           forward_gflop(&shape, T) / t);
+    free_pass(&p);
+    free_model(&m);
+}
+
 static void bench_growth(void) {
     static const size_t T[] = {128, 256, 512, 1024}, D[] = {256, 512, 768, 1024}, N[] = {6, 11, 21, 41};
     rome99_shape shape = gpt2;
+    random_model m;
     unsigned long bits;
     size_t i;
-    double t;
     puts("growth (4 layers; each once, after a pass to warm up)");
+    for (i = 0; i < 4; i++) growth_of_forward(T[i], 768);
+    for (i = 0; i < 4; i++) growth_of_forward(256, D[i]);
     shape.L = 4;
-    for (i = 0; i < 4; i++) {
-        random_model m;
-        pass p;
-        shape.D = 768;
-        shape.F = 4 * shape.D;
-        m = make_model(&shape);
-        p = make_pass(&shape, T[i], T[i]);
-        time_forward(&p, &m.model);
-        t = time_forward(&p, &m.model);
-        printf("  forward, T = %4lu, D =  768   %6.3f s   %6.1f GFLOP/s\n", (unsigned long)T[i], t,
-               forward_gflop(&shape, T[i]) / t);
-        free_pass(&p);
-        free_model(&m);
-    }
-    for (i = 0; i < 4; i++) {
-        random_model m;
-        pass p;
-        shape.D = D[i];
-        shape.F = 4 * shape.D;
-        shape.H = D[i] / 64;
-        m = make_model(&shape);
-        p = make_pass(&shape, 256, 256);
-        time_forward(&p, &m.model);
-        t = time_forward(&p, &m.model);
-        printf("  forward, T =  256, D = %4lu   %6.3f s   %6.1f GFLOP/s\n", (unsigned long)D[i], t,
-               forward_gflop(&shape, 256) / t);
-        free_pass(&p);
-        free_model(&m);
-    }
-    shape.D = 768;
-    shape.F = 3072;
-    shape.H = 12;
-    {
-        random_model m = make_model(&shape);
-        for (i = 0; i < 4; i++) {
-            t = time_edit(&bits, &m, N[i], 5);
-            printf("  edit, %2lu templates, 5 iterations   %6.3f s\n", (unsigned long)N[i], t);
-        }
-        free_model(&m);
-    }
+    m = make_model(&shape);
+    for (i = 0; i < 4; i++)
+        printf("  edit, %2lu templates, 5 iterations   %6.3f s\n", (unsigned long)N[i],
+               time_edit(&bits, &m, N[i], 5));
+    free_model(&m);
     fflush(stdout);
 }
 
