@@ -757,6 +757,9 @@ for part in "rome, layer 1: Paris is the capital of -> Italy" "interference" "ef
     "stream ppl" "verdict" "P(new)"; do
     has "edit, as text" "$text" "$part"
 done
+sed 's/"Italy"/"It\\u001b]0;\\u009baly\\u0007"/' $W/fact.json >"$D/escapes.json"
+good "edit, as text, of a request with a terminal's escapes" edit $M "$D/escapes.json"
+has "escapes in text" "$(cat "$D/stdout")" "Paris is the capital of -> It?]0;??aly?"
 good "edit, as JSON" edit $M $W/fact.json --json
 keep fact
 is "one object a line" "$(awk '/^\{.*\}$/ { n++ } END { print n, NR }' "$D/stdout")" "1 1"

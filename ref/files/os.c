@@ -71,9 +71,18 @@ int rome99_is_terminal(int stream) { return (void)stream, 0; }
 double rome99_seconds(void) { return (double)time(NULL); }
 #endif
 
+void rome99_plain(char *text, size_t size) {
+    unsigned char *s = (unsigned char *)text;
+    size_t i;
+    for (i = 0; i < size; i++) {
+        const int pair = i + 1 < size && s[i] == 0xC2 && s[i + 1] < 0xA0;
+        if (pair || s[i] < 0x20 || s[i] == 0x7F) s[i] = s[i + pair] = '?';
+    }
+}
+
 int rome99_fail(rome99_error *e, const char *where, const char *format, ...) {
     char text[sizeof e->text];
-    size_t i, used = 0, end = sizeof text - 4;
+    size_t used = 0, end = sizeof text - 4;
     int length;
     va_list arguments;
     if (where) used = (size_t)snprintf(text, sizeof text, "%.255s: ", where);
@@ -84,8 +93,7 @@ int rome99_fail(rome99_error *e, const char *where, const char *format, ...) {
         while (end > 0 && ((unsigned char)text[end] & 0xC0) == 0x80) end--; /* whole characters */
         strcpy(text + end, "...");
     }
-    for (i = 0; text[i] != '\0'; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) text[i] = '?';
+    rome99_plain(text, strlen(text));
     strcpy(e->text, text);
     return -1;
 }

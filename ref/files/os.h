@@ -9,8 +9,11 @@ typedef struct {
 } rome99_error;
 
 /* Sets e->text to "where: formatted" (just the text where `where` is NULL), cut to fit with "..." at the end,
-   control bytes shown as '?'; `where` is cut after 255 bytes. The arguments may point into *e. Returns -1. */
+   made plain; `where` is cut after 255 bytes. The arguments may point into *e. Returns -1. */
 int rome99_fail(rome99_error *e, const char *where, const char *format, ...);
+
+/* Writes '?' over control characters, which a terminal might obey: below U+0020, U+007F to U+009F (as UTF-8). */
+void rome99_plain(char *text, size_t size);
 
 /* Reads all of `path` ("-" is standard input) into a malloc'ed buffer with a NUL behind the last byte, not
    counted in *size. Returns 0, or -1 with *e set and nothing to free. */

@@ -155,6 +155,7 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     rome99_splice(out, edit->ask->prompt, edit->ask->subject);
     rome99_text_puts(out, " -> ");
     rome99_text_put(out, edit->ask->target_new.bytes, edit->ask->target_new.size);
+    if (!out->failed) rome99_plain(out->bytes, out->size);
     rome99_text_printf(out, "\n  %-18s%lu forwards, loss %.4g\n", "delta", (unsigned long)edit->pair.forwards,
                        edit->pair.losses[4 * (edit->pair.forwards - 1)]);
     rome99_text_printf(out, "  %-18s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) %.3f\n", "update (E3)",
