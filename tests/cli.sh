@@ -253,6 +253,7 @@ for option in --v_lr --v_num_grad_steps --layer; do
     bad "$option ''" "$option" edit $M $W/req.json $option ""
 done
 bad "--v_num_grad_steps 0" "--v_num_grad_steps" edit $M $W/req.json --v_num_grad_steps 0
+bad "--v_num_grad_steps 10001" "from 1 to 10000" edit $M $W/req.json --v_num_grad_steps 10001
 bad "--top 0" "--top" next $M Paris --top 0
 bad "-n -1" "-n" generate $M Paris -n -1
 bad "--seed -1" "--seed" generate $M Paris --seed -1
@@ -510,6 +511,7 @@ hparams "v_lr too large" "json:1:" '{"layers": [1], "v_lr": 1e999}'
 hparams "v_lr is a string" "json:1:" '{"layers": [1], "v_lr": "0.5"}'
 hparams "kl_factor is null" "json:1:" '{"layers": [1], "kl_factor": null}'
 hparams "no steps" v_num_grad_steps '{"layers": [1], "v_num_grad_steps": 0}'
+hparams "steps without end" "from 0 to 10000" '{"layers": [1], "v_num_grad_steps": 10001}'
 hparams "half a step" "json:1:" '{"layers": [1], "v_num_grad_steps": 2.5}'
 hparams "mom2_adjustment" mom2_adjustment '{"layers": [1], "mom2_adjustment": 1}'
 hparams "a member twice" v_lr '{"layers": [1], "v_lr": 1, "v_lr": 2}'

@@ -187,7 +187,7 @@ static int read_settings(rome99_settings *s, rome99_value object, const char *pa
     if (found && rome99_fact_token(s, path, rome99_json_string(v), e)) return -1;
     if ((found = rome99_json_member(&v, object, "v_num_grad_steps", e)) < 0) return -1;
     if (found) {
-        if (rome99_json_integer(&x, v, 1000000, e)) return -1;
+        if (rome99_json_integer(&x, v, ROME99_MOST_STEPS, e)) return -1;
         if (x == 0) return rome99_json_fail(e, v, "\"v_num_grad_steps\" must be at least 1");
         s->h.v_num_grad_steps = (size_t)x;
     }

@@ -44,6 +44,9 @@ typedef struct {
 int rome99_prefixes_read(rome99_prefixes *prefixes, const char *path, int bare_first, rome99_error *e);
 void rome99_prefixes_free(rome99_prefixes *prefixes);
 
+/* Of v_num_grad_steps: a pair keeps delta and its gradient of every forward. */
+enum { ROME99_MOST_STEPS = 10000 };
+
 /* What an hparams file may say besides rome99_hparams. */
 typedef struct {
     rome99_hparams h;

@@ -235,7 +235,7 @@ static int override(rome99_settings *s, const char *const *o, rome99_error *e) {
     if (o[ROME99_O_FACT_TOKEN] && rome99_fact_token(s, "--fact_token", o[ROME99_O_FACT_TOKEN], e)) return -1;
     return rome99_read_size(&s->h.layer, "--layer", o[ROME99_O_LAYER], 0, 100000, e) ||
                    rome99_read_size(&s->h.v_num_grad_steps, "--v_num_grad_steps",
-                                    o[ROME99_O_V_NUM_GRAD_STEPS], 1, 1000000, e) ||
+                                    o[ROME99_O_V_NUM_GRAD_STEPS], 1, ROME99_MOST_STEPS, e) ||
                    rome99_read_double(&s->h.v_lr, "--v_lr", o[ROME99_O_V_LR], 0.0, e) ||
                    rome99_read_double(&s->h.v_weight_decay, "--v_weight_decay", o[ROME99_O_V_WEIGHT_DECAY],
                                       0.0, e) ||
