@@ -157,6 +157,18 @@ static void check(const invention *v, int with_others, const char *expected, con
     rome99_results_free(&results);
 }
 
+/* What a result line says steers neither a terminal nor a browser. */
+static void check_hostile(int html, const char *expected) {
+    rome99_page page;
+    rome99_page_begin(&page, html, "title", "subtitle");
+    rome99_page_table(&page, "caption", "name");
+    rome99_page_row(&page, "<b>\x1B[1m\xC2\x9B");
+    rome99_page_table_end(&page);
+    rome99_page_end(&page);
+    CHECK(strstr(page.out.bytes, expected), "\"%s\" is not in %s", expected, page.out.bytes);
+    rome99_page_free(&page);
+}
+
 int main(int argc, char **argv) {
     invention v = usual;
     const char *tmp = argc > 1 ? argv[1] : "build/tmp";
@@ -194,6 +206,8 @@ int main(int argc, char **argv) {
     ALTERED(random_ratio, 0.05, "hhhhhhhhhhhhnh");
     v.twin_ratio = 0.1;
     check(&v, 1, "hhhhhhhhhhhhnn", "keys part whatever the training");
+    check_hostile(0, "\n<b>?[1m??\n");
+    check_hostile(1, "&lt;b&gt;");
     if (has_directory) rome99_dir_abandon(dir);
     free(own);
     free(file);

@@ -1,4 +1,5 @@
 /* report.c: what rome99 compare prints of a comparison: a table, where the two part, the verdict. */
+#include "files/os.h"
 #include "golden/compare.h"
 
 #include <stdio.h>
@@ -10,13 +11,14 @@ static const char *const class_names[] = {"exact", "f64", "f32", "apart"};
 
 typedef const rome99_golden_tensor *const *list;
 
-/* A copy of at most `most` bytes, cut between characters, control bytes as '?'. */
+/* A copy of at most `most` bytes, cut between characters, made plain. */
 static char *shorten(char *to, const char *name, size_t most) {
-    size_t n = strlen(name), i;
+    size_t n = strlen(name);
     const int cut = n > most;
     if (cut) n = most - 2;
     while (cut && n > 0 && ((unsigned char)name[n] & 0xC0) == 0x80) n--;
-    for (i = 0; i < n; i++) to[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7F ? '?' : name[i];
+    memcpy(to, name, n);
+    rome99_plain(to, n);
     return strcpy(to + n, cut ? ".." : ""), to;
 }
 
@@ -80,7 +82,7 @@ static void put_table(rome99_text *out, const rome99_comparison *c) {
     put_list(out, "float32 cannot be asked for:", c->skipped, c->skips);
 }
 
-/* The words of s in lines that begin with `indent` blanks; control bytes as '?'. */
+/* The words of s in lines that begin with `indent` blanks, made plain. */
 static void put_words(rome99_text *out, int indent, const char *s, size_t size) {
     size_t column = 0, i, n;
     for (i = 0; i < size; i++) {
@@ -92,8 +94,9 @@ static void put_words(rome99_text *out, int indent, const char *s, size_t size) 
         }
         rome99_text_printf(out, "%*s", column > 0 ? 1 : indent, "");
         column += n + (size_t)(column > 0 ? 1 : indent);
-        for (; n > 0; n--, i++)
-            rome99_text_put(out, (unsigned char)s[i] < 0x20 || s[i] == 0x7F ? "?" : &s[i], 1);
+        rome99_text_put(out, s + i, n);
+        if (!out->failed) rome99_plain(out->bytes + out->size - n, n);
+        i += n;
     }
     rome99_text_puts(out, "\n");
 }

@@ -1,5 +1,6 @@
 /* page.c: the two forms of a report, HTML and text. */
 #include "study/report/page.h"
+#include "files/os.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -156,9 +157,21 @@ void rome99_page_contents(rome99_page *p, const char *const *pairs, size_t n) {
     rome99_text_puts(&p->out, "</nav>\n");
 }
 
+/* A name or value of a result line may be anything. */
+static void make_plain(rome99_text *t) {
+    size_t at, n;
+    for (at = 0; at < t->size; at += n + 1) {
+        n = strcspn(t->bytes + at, "\n");
+        rome99_plain(t->bytes + at, n);
+    }
+}
+
 void rome99_page_end(rome99_page *p) {
     block(p, NULL);
-    if (p->html) rome99_text_puts(&p->out, "</body>\n</html>\n");
+    if (p->html)
+        rome99_text_puts(&p->out, "</body>\n</html>\n");
+    else
+        make_plain(&p->out);
 }
 
 void rome99_page_section(rome99_page *p, const char *id, const char *title) {
