@@ -236,7 +236,7 @@ void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_
         forward(&w, model, hparams->layer, pair->delta, it == 0);
         losses(pair->losses + 4 * it, &w, hparams, request, pair, it == 0);
         memcpy(pair->steps + it * D, pair->delta, D * sizeof *pair->delta);
-        if (pair->losses[4 * it] < 0.05 || it + 1 == hparams->v_num_grad_steps) break;
+        if (!(pair->losses[4 * it] >= 0.05) || it + 1 == hparams->v_num_grad_steps) break;
         backward(pair->gradients + it * D, &w, model, hparams->layer, hparams, pair);
         rome99_adam_begin(&adam);
         rome99_adam_step(&adam, pair->delta, w.m, w.v, pair->gradients + it * D, D);

@@ -20,7 +20,7 @@
 
 /* ------------------------------------------------------------------- the layers */
 
-/* Means and 1 / sqrt(var + eps) of GROUP rows side by side: GROUP sums, each in its own order. */
+/* Means and 1 / sqrt(var + eps), NaN where var overflows, of GROUP rows side by side, each in its own order. */
 enum { GROUP = 4 };
 static void moments(double mean[GROUP], double rstd[GROUP], const double *const x[GROUP], double eps,
                     size_t D) {
@@ -31,7 +31,7 @@ static void moments(double mean[GROUP], double rstd[GROUP], const double *const 
     for (g = 0; g < GROUP; g++) mean[g] = sum[g] / (double)D;
     for (i = 0; i < D; i++)
         for (g = 0; g < GROUP; g++) var[g] += (x[g][i] - mean[g]) * (x[g][i] - mean[g]);
-    for (g = 0; g < GROUP; g++) rstd[g] = 1.0 / rome99_sqrt(var[g] / (double)D + eps);
+    for (g = 0; g < GROUP; g++) rstd[g] = 1.0 / rome99_sqrt(var[g] / (double)D + eps) + 0.0 * var[g];
 }
 
 /* y = (x - mean) / sqrt(var + eps) g + b for `rows` of x (n, D); mean and rstd are kept. gb: (2 D). */

@@ -15,7 +15,8 @@
  *
  * Matrices are row-major; "(n, D)" beside a pointer is its shape. Outputs come first, dimensions last. Every sum
  * means the plain loop: one double accumulator, increasing index; fast code gives those bits. Functions state
- * preconditions and cannot fail, save the Cholesky factor, which returns a failing pivot.
+ * preconditions and cannot fail, save the Cholesky factor, which returns a failing pivot. What overflows, or is
+ * divided by a zero that no precondition excludes, ends as an infinity or NaN in the results: look there.
  */
 #ifndef ROME99_H
 #define ROME99_H
@@ -227,8 +228,7 @@ void rome99_layer_forward(rome99_run *run, const rome99_gpt2 *model, size_t l, r
 /* m = k W + b of layer l for `rows`, from the keys there: what an edited W changes first. */
 void rome99_mlp_output(rome99_run *run, const rome99_gpt2 *model, size_t l, rome99_range rows);
 
-/* The residual stream that leaves layer l: x_mid + m; or, with delta (D) added to the MLP output,
- * x_mid + (m + delta). */
+/* The residual stream that leaves layer l: x_mid + m; or, with delta (D), x_mid + (m + delta). */
 void rome99_layer_leave(rome99_run *run, size_t l, rome99_range rows);
 void rome99_layer_leave_with(rome99_run *run, size_t l, const double *delta, rome99_range rows);
 
@@ -241,7 +241,7 @@ void rome99_forward_from(rome99_run *run, const rome99_gpt2 *model, size_t l, ro
  * plan.logit_rows rows at once. */
 void rome99_head_forward(rome99_run *run, const rome99_gpt2 *model, rome99_range rows);
 
-/* log sum_j exp(z[j]) of logits z (V); and log p[i] = z[i] - that, where logp may be z. */
+/* log sum_j exp(z[j]) of logits z (V), NaN if one is NaN or +inf; log p[i] = z[i] - that; logp may be z. */
 double rome99_log_sum_exp(const double *z, size_t V);
 void rome99_log_softmax(double *logp, const double *z, size_t V);
 
@@ -255,9 +255,8 @@ typedef double *const *rome99_gradients;
 void rome99_head_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad,
                           const double *dlogits, rome99_range rows);
 
-/* From run->dx, the gradient of the stream that leaves layer l, makes that of the stream that enters it.
- * The ranges are those of the forward call; outside `qkv` run->dx keeps the gradient of x_mid. The
- * layer must be kept. */
+/* From run->dx, the gradient of the stream that leaves layer l, that of the stream that enters it. The layer
+ * must be kept. The ranges are those of the forward call; outside `qkv` run->dx keeps the gradient of x_mid. */
 void rome99_layer_backward(rome99_run *run, const rome99_gpt2 *model, rome99_gradients grad, size_t l,
                            rome99_range qkv, rome99_range rows);
 
@@ -318,13 +317,14 @@ size_t rome99_find_pair_scratch(const rome99_shape *shape, const rome99_hparams 
                                 const rome99_request *request);
 
 /* Keys and MLP outputs (E1), then delta (E5). Preconditions: layer < L, n_target >= 1, ids < V, every
- * lookup < its length, every text of at most T tokens. */
+ * lookup < its length, every text of at most T tokens. A loss that is NaN is the last: m_u = 0 makes one. */
 void rome99_find_pair(rome99_pair *pair, const rome99_gpt2 *model, const rome99_hparams *hparams,
                       const rome99_request *request, void *scratch);
 
 /* The terms of (E5), each with its gradient: -log p(target) at logits z (V), replaced by weight * d/dz;
  * KL(p || p_0) at logp (V), replaced by weight * d/dlogits; weight |delta| / |m_u|^2, whose gradient (D), 0
- * at delta = 0, is added to grad where that is not NULL. Then delta, cut to the length factor * |m_u|. */
+ * at delta = 0, is added to grad where that is not NULL. Then delta, cut to the length factor * |m_u|, and to 0
+ * where |delta|^2 overflows. */
 double rome99_cross_entropy(double *z, size_t V, int32_t target, double weight);
 double rome99_kl(double *logp, const double *logp_0, size_t V, double weight);
 double rome99_weight_decay(double *grad, const double *delta, const double *m_u, double weight, size_t D);
@@ -344,7 +344,8 @@ typedef struct {
 
 size_t rome99_update_layout(rome99_update *update, const rome99_shape *shape, void *memory);
 
-/* (E3) from the factor L of C (F, F), or from L == NULL where C is the identity. */
+/* (E3) from the factor L of C (F, F), or from L == NULL where C is the identity. The key that C^-1 is applied
+ * to is not 0, nor is u^T k_den: else u or right is not finite. cos_keys is NaN where k_u or k_bar is 0. */
 void rome99_find_update(rome99_update *update, rome99_method method, const rome99_pair *pair,
                         const double *L);
 
@@ -354,15 +355,14 @@ void rome99_apply(double *W1, rome99_weight W, const rome99_update *update, size
 /* -------------------------------------------------------------- 6 collapse */
 
 /* (E4) sqrt(u^T C u) / |denominator|: how far the update moves what it was not meant to move. Times
- * |r|, it is the root-mean-square change of the MLP output over the keys of C (F, F). */
+ * |r|, it is the root-mean-square change of the MLP output over the keys of C (F, F). NaN where u^T C u < 0, by
+ * rounding or because C is not positive semidefinite. */
 double rome99_interference(const rome99_update *update, const double *C, size_t F);
 
-/* (E6) the share of r by which the update moves the MLP output of a prompt with key k (F):
- * (u^T k) / (u^T k_den). 1 for k_den itself. */
+/* (E6) the share of r by which the update moves the MLP output at a key k (F): (u^T k) / (u^T k_den). */
 double rome99_reach(const rome99_update *update, const double *k, size_t F);
 
-/* C += sum over n keys (n, F) of k k^T; the caller divides by the count in the end (E2).
- * pack: (ROME99_PACK). */
+/* C += sum of k k^T over n keys (n, F); the caller divides by their count (E2). pack: (ROME99_PACK). */
 void rome99_second_moment(double *C, const double *keys, size_t n, size_t F, double *pack);
 
 #endif
