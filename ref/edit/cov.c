@@ -6,20 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Fails for the element (i, j). */
+static int fail_at(const char *path, const char *what, size_t i, size_t j, rome99_error *e) {
+    return rome99_fail(e, path, "C is not %s at (%lu, %lu)", what, (unsigned long)i, (unsigned long)j);
+}
+
+static double root(double x) { return rome99_sqrt(x < 0.0 ? -x : x); }
+
 /* Finite and, but for the rounding of float32, symmetric. */
 static int check_cov(const double *C, size_t F, const char *path, rome99_error *e) {
     size_t i, j;
     for (i = 0; i < F * F; i++)
-        if (!(C[i] - C[i] == 0.0))
-            return rome99_fail(e, path, "C is not finite at (%lu, %lu)", (unsigned long)(i / F),
-                               (unsigned long)(i % F));
-    for (i = 0; i < F; i++)
-        for (j = 0; j <= i; j++) {
-            double d = C[i * F + j] - C[j * F + i], size = C[i * F + i] * C[j * F + j];
-            if (!(d * d <= 1e-10 * (size < 0.0 ? -size : size)))
-                return rome99_fail(e, path, "C is not symmetric at (%lu, %lu)", (unsigned long)i,
-                                   (unsigned long)j);
+        if (!(C[i] - C[i] == 0.0)) return fail_at(path, "finite", i / F, i % F, e);
+    for (i = 0; i < F; i++) {
+        const double a = 1e-5 * root(C[i * F + i]);
+        for (j = 0; j <= i; j++) { /* no product of elements: it might overflow, or vanish */
+            const double d = C[i * F + j] - C[j * F + i], most = a * root(C[j * F + j]);
+            if (!(d <= most && -d <= most)) return fail_at(path, "symmetric", i, j, e);
         }
+    }
     return 0;
 }
 
