@@ -155,13 +155,14 @@ int rome99_fact_token(rome99_settings *settings, const char *where, const char *
     return 0;
 }
 
-/* A number, not negative. */
+/* A number from 0 to ROME99_MOST. */
 static int read_number(double *x, rome99_value object, const char *key, rome99_error *e) {
     rome99_value v;
     int found = rome99_json_member(&v, object, key, e);
     if (found <= 0) return found;
     if (rome99_json_double(x, v, e)) return -1;
-    return *x >= 0.0 ? 0 : rome99_json_fail(e, v, "\"%s\" must not be negative", key);
+    if (*x < 0.0) return rome99_json_fail(e, v, "\"%s\" must not be negative", key);
+    return *x <= ROME99_MOST ? 0 : rome99_json_fail(e, v, "\"%s\" is more than %g", key, ROME99_MOST);
 }
 
 static int read_settings(rome99_settings *s, rome99_value object, const char *path, rome99_error *e) {

@@ -46,6 +46,8 @@ void rome99_prefixes_free(rome99_prefixes *prefixes);
 
 /* Of v_num_grad_steps: a pair keeps delta and its gradient of every forward. */
 enum { ROME99_MOST_STEPS = 10000 };
+/* Of the hyper-parameters that are no whole numbers: with it |delta|^2 stays far below what overflows. */
+#define ROME99_MOST 1e100
 
 /* What an hparams file may say besides rome99_hparams. */
 typedef struct {

@@ -41,6 +41,7 @@ int rome99_read_double(double *out, const char *name, const char *text, double l
     x = strtod(text, &end);
     if (*end || end == text || !(x >= least) || x - x != 0.0)
         return rome99_fail(e, name, "\"%s\" is not a number from %g up", text, least);
+    if (x > ROME99_MOST) return rome99_fail(e, name, "\"%s\" is more than %g", text, ROME99_MOST);
     *out = x;
     return 0;
 }
@@ -125,7 +126,8 @@ int rome99_read_sentences(rome99_texts *texts, const char *path, const rome99_ch
     return failed;
 }
 
-static int add_windows(rome99_texts *texts, const char *path, const rome99_shape *s, rome99_error *e) {
+static int add_windows(rome99_texts *texts, const char *path, const rome99_shape *s, size_t least,
+                       rome99_error *e) {
     rome99_safetensors *st;
     const rome99_tensor *t;
     size_t i, T;
@@ -135,9 +137,9 @@ static int add_windows(rome99_texts *texts, const char *path, const rome99_shape
         failed = -1;
     else if (t->dtype != ROME99_ST_I32 || t->rank != 2 || t->count == 0)
         failed = rome99_fail(e, path, "tensor ids must be I32 of shape [n, T]");
-    else if ((T = t->shape[1]) < 2 || T > s->T)
-        failed = rome99_fail(e, path, "windows of %lu tokens; the model takes 2 to %lu", (unsigned long)T,
-                             (unsigned long)s->T);
+    else if ((T = t->shape[1]) < least || T > s->T)
+        failed = rome99_fail(e, path, "windows of %lu tokens; the model takes %lu to %lu", (unsigned long)T,
+                             (unsigned long)least, (unsigned long)s->T);
     for (i = 0; !failed && i < t->count; i++)
         if (((const int32_t *)t->data)[i] < 0 || (size_t)((const int32_t *)t->data)[i] >= s->V)
             failed = rome99_fail(e, path, "token %lu is no id of this vocabulary", (unsigned long)i);
@@ -149,13 +151,16 @@ static int add_windows(rome99_texts *texts, const char *path, const rome99_shape
     return failed;
 }
 
-int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_checkpoint *c, rome99_error *e) {
+int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_checkpoint *c, size_t least,
+                       rome99_error *e) {
     unsigned char *data;
     size_t size, n, T = c->model.shape.T, i;
     int32_t *ids;
     int failed;
+    if (T < least)
+        return rome99_fail(e, path, "n_positions is 1: a window of one token has nothing to predict");
     if (ends_with(path, ".safetensors")) {
-        failed = add_windows(texts, path, &c->model.shape, e);
+        failed = add_windows(texts, path, &c->model.shape, least, e);
     } else {
         if (rome99_read_file(&data, &size, path, e)) return -1;
         failed = rome99_bpe_encode(&ids, NULL, &n, c->bpe, data, size, e);
@@ -187,6 +192,15 @@ static int factor(rome99_setup *s, const char *path, rome99_error *e) {
     return failed ? rome99_fail(e, path, "C is not positive definite: pivot %lu of %lu fails",
                                 (unsigned long)failed - 1, (unsigned long)F)
                   : 0;
+}
+
+/* A C that is not factored must at least have no negative mean of squares. */
+static int check_diagonal(const rome99_setup *s, const char *path, rome99_error *e) {
+    size_t F = s->checkpoint.model.shape.F, i;
+    for (i = 0; i < F; i++)
+        if (s->C[i * F + i] < 0.0)
+            return rome99_fail(e, path, "C is negative at (%lu, %lu)", (unsigned long)i, (unsigned long)i);
+    return 0;
 }
 
 /* Where a file is: what the option names, else the folder's where it exists, else "" (*path is malloc'ed). */
@@ -224,6 +238,7 @@ static int read_cov(rome99_setup *s, const char *folder, const char *const *o, r
     else if (*path && !other_layer)
         failed = rome99_read_cov(&s->C, path, s->checkpoint.model.shape.F, e);
     if (!failed && !identity) failed = factor(s, path, e);
+    if (!failed && identity && s->C) failed = check_diagonal(s, path, e);
     free(path);
     return failed;
 }
@@ -280,7 +295,7 @@ static int read_corpora(rome99_setup *s, const char *folder, const char *const *
     char *stream, *sentences;
     int failed = locate(&stream, folder, "windows.safetensors", o[ROME99_O_TEXT], e);
     failed |= locate(&sentences, folder, "sentences.txt", o[ROME99_O_SENTENCES], e);
-    if (!failed && *stream) failed = rome99_read_stream(&s->stream, stream, &s->checkpoint, e);
+    if (!failed && *stream) failed = rome99_read_stream(&s->stream, stream, &s->checkpoint, 2, e);
     if (!failed && *sentences) failed = rome99_read_sentences(&s->sentences, sentences, &s->checkpoint, e);
     free(stream);
     free(sentences);

@@ -60,9 +60,10 @@ int rome99_read_cov(double **C, const char *path, size_t F, rome99_error *e);
 int rome99_read_sentences(rome99_texts *texts, const char *path, const rome99_checkpoint *checkpoint,
                           rome99_error *e);
 /* A text encoded whole and cut every n_positions (the rest is dropped); or, where the file's name ends in
- * ".safetensors", the windows `ids` (n, T) in it. */
+ * ".safetensors", the windows `ids` (n, T) in it. Windows have `least` tokens or more: 2 where something is to
+ * be predicted, else 1. */
 int rome99_read_stream(rome99_texts *texts, const char *path, const rome99_checkpoint *checkpoint,
-                       rome99_error *e);
+                       size_t least, rome99_error *e);
 
 /* `text`, which was given for `name`, as a whole number from least to most, or as a finite number not below
  * least. NULL leaves *out alone. Return 0, or -1 with *e set. */

@@ -16,7 +16,7 @@ static int run(const char *folder, const char *file, size_t layer, const char *t
     failed = layer >= c.model.shape.L
                  ? rome99_fail(e, folder, "layer %lu is out of range: the model has layers 0 to %lu",
                                (unsigned long)layer, (unsigned long)c.model.shape.L - 1)
-                 : rome99_read_stream(&texts, file, &c, e);
+                 : rome99_read_stream(&texts, file, &c, 1, e);
     if (!failed && !(C = malloc(F * F * sizeof *C))) failed = rome99_fail(e, NULL, "out of memory");
     if (!failed) failed = rome99_measure_moment(C, &c.model, layer, &texts, e);
     if (!failed) {

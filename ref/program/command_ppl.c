@@ -15,7 +15,7 @@ static int run(const char *folder, const char *file, int stream, rome99_error *e
     int failed;
     if (rome99_checkpoint_read(&c, folder, e)) return -1;
     if (length > 12 && strcmp(file + length - 12, ".safetensors") == 0) stream = 1;
-    failed = stream ? rome99_read_stream(&texts, file, &c, e) : rome99_read_sentences(&texts, file, &c, e);
+    failed = stream ? rome99_read_stream(&texts, file, &c, 2, e) : rome99_read_sentences(&texts, file, &c, e);
     if (!failed && !(o = malloc(texts.n_targets * sizeof *o))) failed = rome99_fail(e, NULL, "out of memory");
     if (!failed) failed = rome99_measure(o, NULL, NULL, &c.model, 0, NULL, &texts, NULL, &memory, e);
     if (!failed) {

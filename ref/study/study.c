@@ -105,7 +105,7 @@ static int read_twin(rome99_study *s, const char *folder, rome99_error *e) {
         failed = rome99_checkpoint_read_twin(&s->setup.checkpoint, folder, e) ||
                  rome99_settings_read(&s->setup.settings, hparams, e) ||
                  rome99_prefixes_read(&s->setup.templates, templates, 1, e) ||
-                 rome99_read_stream(&s->setup.stream, windows, &s->setup.checkpoint, e);
+                 rome99_read_stream(&s->setup.stream, windows, &s->setup.checkpoint, 2, e);
     if (!failed &&
         (!s->setup.settings.has_layer || s->setup.settings.h.layer >= s->setup.checkpoint.model.shape.L))
         failed = rome99_fail(e, hparams, "\"layers\" must have a layer of the model");
