@@ -133,10 +133,9 @@ static void edit_record(result *out, rome99_setup *s, const rome99_ask *ask, dou
     }
     for (i = 0; i < n; i++) {
         const rome99_measures *m = &edit.measures;
-        rome99_edit_again(&edit, s, methods[i]);
+        CHECK(!rome99_edit_again(&edit, s, methods[i], &e), "%s", e.text);
         edit.measures.stream_before = *stream;
-        rome99_apply(W1, model->w[ROME99_LAYER(s->settings.h.layer, ROME99_PROJ_W)], &edit.update,
-                     model->shape.F, model->shape.D);
+        CHECK(!rome99_edit_apply(W1, &edit, s, model, &e), "%s", e.text);
         CHECK(!rome99_edit_measure(&edit, s, model, W1, &e), "%s", e.text);
         *stream = m->stream_before;
         out[i].kind = kind_of(&edit);

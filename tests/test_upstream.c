@@ -142,7 +142,7 @@ static void run_case(const char *folder, rome99_setup *s, const char *name, rome
         ask.target_new.size = rome99_json_length(v);
         if (!rome99_edit_find(&edit, s, &s->checkpoint.model, &ask, ROME99_ROME, &e)) {
             for (i = 0; i < 3; i++) {
-                rome99_edit_again(&edit, s, methods[i]);
+                CHECK(!rome99_edit_again(&edit, s, methods[i], &e), "%s", e.text);
                 compare_method(folder, name, &edit);
             }
             rome99_edit_free(&edit);

@@ -1,9 +1,10 @@
 /* command_train.c: rome99 train: makes a tiny checkpoint's folder from nothing but a recipe. */
 #include "bpe_train.h"
 #include "edit/checkpoint.h"
+#include "edit/measure.h"
+#include "edit/numbers.h"
 #include "edit/setup.h"
 #include "program/cli.h"
-#include "edit/measure.h"
 #include "train.h"
 
 #include <stdlib.h>
@@ -124,6 +125,19 @@ static int write_data(const char *dir, const rome99_world *world, const editing 
     return failed;
 }
 
+/* What the last step left must fit float32. */
+static int check_weights(const rome99_gpt2 *model, rome99_error *e) {
+    size_t index, i;
+    for (index = 0; index < rome99_tensor_count(&model->shape); index++) {
+        const rome99_tensor_info info = rome99_describe(&model->shape, index);
+        const double *x = model->w[index].data;
+        float f;
+        for (i = 0; i < info.rows * info.cols; i++)
+            if (rome99_narrow(&f, x + i, 1, "training diverges", e)) return -1;
+    }
+    return 0;
+}
+
 static int run_steps(rome99_trainer *trainer, const rome99_recipe *recipe, rome99_error *e) {
     double loss, mean = 0.0, start = rome99_seconds();
     size_t step;
@@ -138,7 +152,7 @@ static int run_steps(rome99_trainer *trainer, const rome99_recipe *recipe, rome9
         }
     }
     rome99_progress("");
-    return 0;
+    return check_weights(rome99_trainer_model(trainer), e);
 }
 
 static int make_folder(const char *dir, rome99_recipe *recipe, const editing *edit, rome99_text *report,

@@ -10,6 +10,7 @@
  *     AdamW     beta 0.9, 0.95, eps 1e-8; decay on matrices and wte, before the step
  */
 #include "train.h"
+#include "edit/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -227,9 +228,9 @@ static double pass(rome99_trainer *t, const unsigned char *hidden, double weight
     return sum;
 }
 
-static void update(rome99_trainer *t) {
+static void update(rome99_trainer *t, double norm) {
     const rome99_recipe *recipe = &t->recipe;
-    double norm = rome99_norm(t->g, t->parameters), lr = recipe->lr;
+    double lr = recipe->lr;
     size_t index, i, at = 0;
     if (norm > 1.0)
         for (i = 0; i < t->parameters; i++) t->g[i] /= norm;
@@ -263,7 +264,11 @@ int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e) {
         sum += pass(t, t->hidden ? t->hidden + done * T : NULL, 1.0 / (double)targets);
     }
     *loss = sum / (double)targets;
-    update(t);
+    sum = rome99_norm(t->g, t->parameters);
+    if (!rome99_finite(loss, 1) || !rome99_finite(&sum, 1))
+        return rome99_fail(e, NULL, "training diverges: the %s is not finite in step %lu",
+                           rome99_finite(loss, 1) ? "gradient" : "loss", (unsigned long)t->step + 1);
+    update(t, sum);
     return 0;
 }
 

@@ -48,10 +48,11 @@ void rome99_trainer_free(rome99_trainer *t);
 /* One optimiser step; *loss is the mean of -log p, before it, over positions 1 .. T-1 of its windows; where
  * tokens are masked, over the hidden ones, 0 if there are none. The windows are the same either way: what
  * is hidden is drawn apart, rome99_rng_below(16) < masked for one token of a step after another, from a
- * generator whose state begins as ~seed. */
+ * generator whose state begins as ~seed. Returns 0, or -1 with *e set, also if loss or gradient overflows. */
 int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e);
 
-/* Rounds every parameter to float32, as saved; the model stays usable. Returns a hash of those bits. */
+/* Rounds every parameter, which fits, to float32, as saved; the model stays usable. Returns a hash of those
+ * bits. */
 uint64_t rome99_trainer_finish(rome99_trainer *t);
 
 const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t);

@@ -1,5 +1,6 @@
 /* checkpoint.c: a folder becomes a rome99_gpt2, and the other way round. */
 #include "edit/checkpoint.h"
+#include "edit/numbers.h"
 #include "edit/shards.h"
 #include "files/json.h"
 #include "files/text.h"
@@ -292,17 +293,17 @@ static int write_config(const char *path, const rome99_shape *s, int32_t endofte
     return failed;
 }
 
-/* Makes t (count) float32 where it is float64; the numbers go to f. */
-static void narrow_tensors(rome99_tensor *t, size_t count, float *f) {
-    size_t i, j;
+/* Makes t (count) float32 where it is float64; the numbers go to f. Returns 0, or -1 with *e set. */
+static int narrow_tensors(rome99_tensor *t, size_t count, float *f, const char *path, rome99_error *e) {
+    size_t i;
     for (i = 0; i < count; i++) {
-        const double *x = t[i].data;
         if (t[i].dtype != ROME99_ST_F64) continue;
-        for (j = 0; j < t[i].count; j++) f[j] = (float)x[j];
+        if (rome99_narrow(f, t[i].data, t[i].count, path, e)) return -1;
         t[i].dtype = ROME99_ST_F32;
         t[i].data = f;
         f += t[i].count;
     }
+    return 0;
 }
 
 static int write_folder(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow, int twin,
@@ -323,8 +324,8 @@ static int write_folder(const char *folder, const rome99_gpt2 *model, int32_t en
     if (!config || !path || !names || !t || (narrow && !floats)) {
         failed = rome99_fail(e, folder, "out of memory");
     } else {
-        if (narrow) narrow_tensors(t, count, floats);
-        failed = write_config(config, &model->shape, endoftext, twin, e) ||
+        failed = (narrow && narrow_tensors(t, count, floats, path, e)) ||
+                 write_config(config, &model->shape, endoftext, twin, e) ||
                  rome99_safetensors_write(path, t, count, e);
     }
     free(config);

@@ -28,7 +28,8 @@ void rome99_checkpoint_free(rome99_checkpoint *checkpoint);
 extern void (*rome99_checkpoint_progress)(const char *folder, size_t done, size_t bytes);
 
 /* Writes config.json and model.safetensors into an existing folder. Weights keep their types, save that a
-   float64 one becomes float32 where `narrow` is set. Returns 0, or -1 with *e set. */
+   float64 one becomes float32 where `narrow` is set; what does not fit is refused. Returns 0, or -1 with *e
+   set. */
 int rome99_checkpoint_write(const char *folder, const rome99_gpt2 *model, int32_t endoftext, int narrow,
                             rome99_error *e);
 /* The same, of a twin. */

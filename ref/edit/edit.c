@@ -1,6 +1,9 @@
 /* edit.c: finds an edit, and measures what it does to the model. */
 #include "edit/edit.h"
+#include "edit/numbers.h"
 
+#include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,11 +23,19 @@ int rome99_method_read(rome99_method *method, const char *name, rome99_error *e)
 
 /* ---------------------------------------------------------------------------- finding */
 
+/* How messages call an edit. */
+static const char *name(char where[128], const rome99_ask *ask) {
+    sprintf(where, "subject \"%.*s\"", (int)(ask->subject.size < 100 ? ask->subject.size : 100),
+            ask->subject.bytes);
+    return where;
+}
+
 int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *model, const rome99_ask *ask,
                      rome99_method method, rome99_error *e) {
     const rome99_shape *shape = &model->shape;
     const rome99_hparams *h = &setup->settings.h;
     size_t pair, update, scratch;
+    char where[128];
     void *memory;
     memset(edit, 0, sizeof *edit);
     edit->ask = ask;
@@ -45,29 +56,42 @@ int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *
     rome99_update_layout(&edit->update, shape, edit->update_memory);
     rome99_find_pair(&edit->pair, model, h, &edit->tokens.request, memory);
     rome99_memory_trim(&setup->memory);
-    rome99_edit_again(edit, setup, method);
-    return 0;
+    if (!rome99_check_pair(&edit->pair, name(where, ask), e) && !rome99_edit_again(edit, setup, method, e))
+        return 0;
+    rome99_edit_free(edit);
+    return -1;
 }
 
+/* Missing where it is no number. */
 static rome99_figure known(double value) {
-    rome99_figure f;
-    f.value = value;
-    f.known = 1;
+    rome99_figure f = {0.0, 0};
+    if (value == value) f = (rome99_figure){value, 1};
     return f;
 }
 
-void rome99_edit_again(rome99_edit *edit, const rome99_setup *setup, rome99_method method) {
+int rome99_edit_again(rome99_edit *edit, const rome99_setup *setup, rome99_method method, rome99_error *e) {
+    char where[128];
     rome99_figure stream = edit->measures.stream_before, sentence = edit->measures.sentence_before;
     memset(&edit->measures, 0, sizeof edit->measures);
     edit->measures.stream_before = stream;
     edit->measures.sentence_before = sentence;
     edit->method = method;
     rome99_find_update(&edit->update, method, &edit->pair, setup->L);
+    if (rome99_check_update(&edit->update, method, &edit->pair, name(where, edit->ask), e)) return -1;
     if (setup->C) {
         double I = rome99_interference(&edit->update, setup->C, edit->pair.F);
         edit->measures.interference = known(I);
         edit->measures.rms_predicted = known(edit->update.numerator * I);
     }
+    return 0;
+}
+
+int rome99_edit_apply(double *W1, const rome99_edit *edit, const rome99_setup *setup,
+                      const rome99_gpt2 *model, rome99_error *e) {
+    const size_t F = model->shape.F, D = model->shape.D;
+    char where[128];
+    rome99_apply(W1, model->w[ROME99_LAYER(setup->settings.h.layer, ROME99_PROJ_W)], &edit->update, F, D);
+    return rome99_finite(W1, F * D) ? 0 : rome99_fail(e, name(where, edit->ask), "W + dW overflows");
 }
 
 void rome99_edit_free(rome99_edit *edit) {
@@ -287,8 +311,13 @@ int rome99_edit_measure(rome99_edit *edit, rome99_setup *setup, const rome99_gpt
     return failed;
 }
 
+double rome99_edit_growth(const rome99_measures *m) {
+    return m->stream_after.value > DBL_MAX ? m->stream_after.value
+                                           : m->stream_after.value / m->stream_before.value;
+}
+
 int rome99_edit_collapsed(const rome99_measures *m) {
-    return m->stream_after.known && !(m->stream_after.value / m->stream_before.value <= ROME99_COLLAPSE);
+    return m->stream_after.known && !(rome99_edit_growth(m) <= ROME99_COLLAPSE);
 }
 
 /* -------------------------------------------------------------------------------- JSON */

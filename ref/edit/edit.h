@@ -41,11 +41,16 @@ const char *rome99_method_name(rome99_method method);
 int rome99_edit_check(const rome99_setup *setup, const rome99_ask *ask, const char *where, rome99_error *e);
 
 /* Tokens, pair and update for one request on `model` (the setup's, or one edited before). Interference and
- * predicted rms too. Returns 0, or -1 with *e set and nothing to free. */
+ * predicted rms too, if they are numbers. What cannot be computed (numbers.h) is refused with the subject's
+ * name. Returns 0, or -1 with *e set and nothing to free. */
 int rome99_edit_find(rome99_edit *edit, rome99_setup *setup, const rome99_gpt2 *model, const rome99_ask *ask,
                      rome99_method method, rome99_error *e);
-/* Another method for the same pair. */
-void rome99_edit_again(rome99_edit *edit, const rome99_setup *setup, rome99_method method);
+/* Another method for the same pair. Returns 0, or -1 with *e set; the edit is still to be freed. */
+int rome99_edit_again(rome99_edit *edit, const rome99_setup *setup, rome99_method method, rome99_error *e);
+
+/* W1 (F, D): the layer's W in `model` with the update. Returns 0, or -1 with *e set where it is not finite. */
+int rome99_edit_apply(double *W1, const rome99_edit *edit, const rome99_setup *setup,
+                      const rome99_gpt2 *model, rome99_error *e);
 
 /* All measures before and after W1 (F, D) replaces the layer's W in `model`, which may differ from the setup's
  * in that W only. Perplexities are measured where the setup has texts for them; what is known of stream_before
@@ -54,8 +59,9 @@ int rome99_edit_measure(rome99_edit *edit, rome99_setup *setup, const rome99_gpt
                         rome99_error *e);
 void rome99_edit_free(rome99_edit *edit);
 
-/* Collapse: stream perplexity after/before above this. */
+/* Stream perplexity after/before; infinite where that after is, whatever it was before. Collapse: above 2. */
 #define ROME99_COLLAPSE 2.0
+double rome99_edit_growth(const rome99_measures *m);
 int rome99_edit_collapsed(const rome99_measures *m);
 
 /* Appends the result as one JSON object, without a newline; just its members, without braces and the time. */

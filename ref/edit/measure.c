@@ -1,6 +1,8 @@
 /* measure.c: batches of texts through the forward pass; perplexities. */
 #include "edit/measure.h"
+#include "edit/numbers.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +20,9 @@ int32_t rome99_argmax(const double *logits, size_t V) {
 }
 
 rome99_score rome99_score_token(const double *logits, size_t V, int32_t id) {
-    return (rome99_score){logits[id] - rome99_log_sum_exp(logits, V), rome99_argmax(logits, V)};
+    const double lse = rome99_log_sum_exp(logits, V);
+    if (!rome99_finite(&lse, 1)) return (rome99_score){-HUGE_VAL, -1};
+    return (rome99_score){logits[id] - lse, rome99_argmax(logits, V)};
 }
 
 /* ---------------------------------------------------------------------------- texts */
@@ -221,7 +225,8 @@ static int change(double *sum, piece *p, const rome99_gpt2 *edited, size_t layer
     if (!old) return -1;
     memcpy(old, m, n * sizeof *old);
     rome99_mlp_output(&p->run, edited, layer, all_rows(p));
-    for (i = 0; i < n; i++) *sum += (m[i] - old[i]) * (m[i] - old[i]);
+    for (i = 0; i < n; i++) /* infinite where m' overflows, NaN where m does */
+        *sum += (m[i] - m[i] == 0.0 ? (m[i] - old[i]) * (m[i] - old[i]) : HUGE_VAL) + (old[i] - old[i]);
     free(old);
     return 0;
 }
@@ -332,8 +337,11 @@ int rome99_measure_moment(double *C, const rome99_gpt2 *model, size_t layer, con
     }
     free_piece(&p);
     rome99_memory_free(&memory);
+    if (more < 0) return rome99_fail(e, NULL, "out of memory");
     for (i = 0; i < F * F; i++) C[i] /= (double)texts->n_ids;
-    return more < 0 ? rome99_fail(e, NULL, "out of memory") : 0;
+    return rome99_finite(C, F * F)
+               ? 0
+               : rome99_fail(e, NULL, "C is not finite: keys of layer %lu overflow", (unsigned long)layer);
 }
 
 double rome99_sentence_ppl(const rome99_texts *texts, const rome99_score *o) {

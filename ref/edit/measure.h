@@ -5,13 +5,14 @@
 #include "core/rome99.h"
 #include "files/os.h"
 
-/* The index of the greatest of V logits; of equal ones the first. */
+/* The index of the greatest of V logits; of equal ones the first. None is a NaN. */
 int32_t rome99_argmax(const double *logits, size_t V);
 
-/* What the logits behind a position say of the token that should follow. */
+/* What the logits behind a position say of the token that should follow. A model whose activations overflow
+ * says nothing: if a logit is NaN or +inf, no token is probable, and every perplexity is infinite. */
 typedef struct {
-    double logp;    /* its log probability */
-    int32_t argmax; /* the most probable token */
+    double logp;    /* its log probability, or -inf */
+    int32_t argmax; /* the most probable token, or -1 */
 } rome99_score;
 rome99_score rome99_score_token(const double *logits, size_t V, int32_t id);
 
@@ -55,14 +56,15 @@ typedef struct {
 void rome99_cache_free(rome99_cache *cache);
 
 /* Scores every target of every text: `before` with the model as it is, `after` with W1 (F, D) in place of the
- * layer's W; rms: root-mean-square difference of that layer's MLP output, over all rows. Any of the three may
- * be NULL; W1 is not read if the last two are. cache: NULL, or kept for these texts, this layer, and models
- * that differ in that W only. memory: for the passes. No text is longer than T. Returns 0, or -1 with *e set. */
+ * layer's W; rms: root-mean-square difference of that layer's MLP output, over all rows: infinite if the edited
+ * one overflows, NaN if the other does. Any of the three may be NULL; W1 is not read if the last two are. cache:
+ * NULL, or kept for these texts, this layer, and models that differ in that W only. memory: for the passes. No
+ * text is longer than T. Returns 0, or -1 with *e set. */
 int rome99_measure(rome99_score *before, rome99_score *after, double *rms, const rome99_gpt2 *model,
                    size_t layer, const double *W1, const rome99_texts *texts, rome99_cache *cache,
                    rome99_memory *memory, rome99_error *e);
 
-/* (E2) C (F, F) of a layer over all positions of all texts. */
+/* (E2) C (F, F) of a layer over all positions of all texts. Refused if it is not finite. */
 int rome99_measure_moment(double *C, const rome99_gpt2 *model, size_t layer, const rome99_texts *texts,
                           rome99_error *e);
 

@@ -1,9 +1,10 @@
 /* command_demo.c: rome99 demo: one collapse and its cure, step by step, on tiny_models/sink and plain. */
+#include "edit/decoder.h"
 #include "edit/edit.h"
 #include "program/cli.h"
-#include "program/decoder.h"
 #include "program/demo_stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,9 @@ static int print_next(const rome99_stage *s, const rome99_ask *ask, const rome99
     const rome99_checkpoint *c = &s->setup.checkpoint;
     rome99_text prompt = {0}, text = {0};
     rome99_string spliced;
-    rome99_decoder d;
-    size_t n, V = c->model.shape.V, i, size;
-    int32_t *ids;
-    double *logp = malloc(V * sizeof *logp);
-    int failed = 0;
+    size_t V = c->model.shape.V, i, size;
+    double *z = NULL, lse;
+    int failed;
     rome99_splice(&prompt, ask->prompt, ask->subject);
     spliced.bytes = prompt.bytes;
     spliced.size = prompt.size;
@@ -51,28 +50,24 @@ static int print_next(const rome99_stage *s, const rome99_ask *ask, const rome99
         rome99_splice(&text, *prefix, spliced);
     else
         rome99_text_put(&text, prompt.bytes, prompt.size);
-    if (!logp || prompt.failed || text.failed)
-        failed = rome99_fail(e, NULL, "out of memory");
-    else if (!(failed = rome99_decoder_prompt(&ids, &n, c, text.bytes, e))) {
-        if (!(failed = rome99_decoder_new(&d, &c->model, n, n, e))) {
-            rome99_log_softmax(logp, rome99_decoder_append(&d, ids, n), V);
-            printf("   ");
-            quote(text.bytes, text.size);
-            printf("\n      ->");
-            for (i = 0; i < 3; i++) {
-                int32_t best = rome99_argmax(logp, V);
-                const unsigned char *bytes = rome99_bpe_token(&size, c->bpe, best);
-                printf("  \"%.*s\" %.3f", (int)size, (const char *)bytes, rome99_exp(logp[best]));
-                logp[best] = -1e300;
-            }
-            printf("\n");
-            rome99_decoder_free(&d);
+    failed = prompt.failed || text.failed ? rome99_fail(e, NULL, "out of memory")
+                                          : rome99_decoder_logits(&z, c, text.bytes, e);
+    if (!failed) {
+        printf("   ");
+        quote(text.bytes, text.size);
+        printf("\n      ->");
+        lse = rome99_log_sum_exp(z, V);
+        for (i = 0; i < 3; i++) {
+            int32_t best = rome99_argmax(z, V);
+            const unsigned char *bytes = rome99_bpe_token(&size, c->bpe, best);
+            printf("  \"%.*s\" %.3f", (int)size, (const char *)bytes, rome99_exp(z[best] - lse));
+            z[best] = -HUGE_VAL;
         }
-        free(ids);
+        printf("\n");
     }
     rome99_text_free(&prompt);
     rome99_text_free(&text);
-    free(logp);
+    free(z);
     return failed;
 }
 
@@ -107,17 +102,18 @@ static int print_generated(const rome99_stage *s, int edited, rome99_error *e) {
 /* Applies the edit in hand and measures it. */
 static int perform(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
     const rome99_gpt2 *model = &s->setup.checkpoint.model;
-    rome99_apply(s->W1, model->w[ROME99_LAYER(s->setup.settings.h.layer, ROME99_PROJ_W)], &edit->update,
-                 model->shape.F, model->shape.D);
-    return rome99_edit_measure(edit, &s->setup, model, s->W1, e);
+    return rome99_edit_apply(s->W1, edit, &s->setup, model, e) ||
+                   rome99_edit_measure(edit, &s->setup, model, s->W1, e)
+               ? -1
+               : 0;
 }
 
 static void print_measures(const rome99_measures *m) {
-    double ratio = m->stream_after.value / m->stream_before.value;
     printf("   change of the MLP output   predicted rms %.4g, measured %.4g\n", m->rms_predicted.value,
            m->rms_measured.value);
     printf("   perplexity of the stream   %.4g -> %.4g, x %.3g: %s (limit %g)\n", m->stream_before.value,
-           m->stream_after.value, ratio, rome99_edit_collapsed(m) ? "COLLAPSE" : "stable", ROME99_COLLAPSE);
+           m->stream_after.value, rome99_edit_growth(m), rome99_edit_collapsed(m) ? "COLLAPSE" : "stable",
+           ROME99_COLLAPSE);
     printf("   perplexity of sentences    %.4g -> %.4g\n", m->sentence_before.value, m->sentence_after.value);
     printf("   P(new) bare prompt         %.4f -> %.4f\n", m->p_new_before.value, m->p_new_after[0].value);
     printf("   P(new) behind prefixes     %.4f\n", m->p_new_after[1].value);
@@ -185,17 +181,18 @@ static void tell_delta(const rome99_stage *s, const rome99_edit *edit) {
            (unsigned long)p->F, (unsigned long)p->F, (unsigned long)s->setup.stream.n_ids);
 }
 
-static void tell_denominator(rome99_edit *edit, const rome99_setup *setup) {
+static int tell_denominator(rome99_edit *edit, const rome99_setup *setup, rome99_error *e) {
     title(4, "One equation, two keys: the denominator",
           "(E3) dW = u r^T / (u^T k_den)    rome.c: rome99_find_update");
     printf("   method   key k_den                   |r|     u^T k_den         |dW|        I\n");
-    rome99_edit_again(edit, setup, ROME99_C_ROME);
+    if (rome99_edit_again(edit, setup, ROME99_C_ROME, e)) return -1;
     print_update("k_bar: prefixed", edit);
-    rome99_edit_again(edit, setup, ROME99_ROME);
+    if (rome99_edit_again(edit, setup, ROME99_ROME, e)) return -1;
     print_update("k_u: bare prompt", edit);
     printf("\n   Released ROME solves u with k_bar but divides by u^T k_u. The numerators are\n"
            "   alike; the denominator is not: k_u is almost orthogonal to u, and dW\n"
            "   explodes.\n");
+    return 0;
 }
 
 static void tell_preflight(const rome99_edit *edit) {
@@ -217,7 +214,7 @@ static int tell_rome(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
 
 static int tell_consistent(rome99_stage *s, rome99_edit *edit, rome99_error *e) {
     double reach;
-    rome99_edit_again(edit, &s->setup, ROME99_C_ROME);
+    if (rome99_edit_again(edit, &s->setup, ROME99_C_ROME, e)) return -1;
     title(7, "c-rome: the same delta, one key", "(E3) with k_den = k_bar, r = v* - m_bar");
     if (perform(s, edit, e)) return -1;
     print_measures(&edit->measures);
@@ -267,7 +264,9 @@ static int tell_sink(rome99_stage *sink, const char *models, long *record, rome9
     if (!failed) {
         tell_keys(&edit);
         tell_delta(sink, &edit);
-        tell_denominator(&edit, &sink->setup);
+        failed = tell_denominator(&edit, &sink->setup, e);
+    }
+    if (!failed) {
         tell_preflight(&edit);
         failed = tell_rome(sink, &edit, e) || tell_consistent(sink, &edit, e) ? -1 : 0;
     }

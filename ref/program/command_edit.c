@@ -1,5 +1,6 @@
 /* command_edit.c: rome99 edit. */
 #include "edit/edit.h"
+#include "edit/numbers.h"
 #include "program/cli.h"
 
 #include <stdio.h>
@@ -79,8 +80,9 @@ static int write_trace(const char *path, const rome99_edit *edit, const rome99_g
         tensors[i].shape[1] = list[i].cols;
         tensors[i].count = (list[i].rows ? list[i].rows : 1) * list[i].cols;
     }
-    failed = logits ? rome99_safetensors_write(path, tensors, sizeof list / sizeof *list, e)
-                    : rome99_fail(e, path, "out of memory");
+    failed = !logits ? rome99_fail(e, path, "out of memory")
+                     : rome99_check_logits(logits, T * model->shape.V, e) ||
+                           rome99_safetensors_write(path, tensors, sizeof list / sizeof *list, e);
     free(logits);
     return failed;
 }
@@ -118,7 +120,7 @@ static int save(const char *dir, const char *from, const rome99_setup *setup, ro
     int failed = narrow ? 0 : rome99_fail(e, dir, "out of memory");
     if (!narrow || rome99_dir_begin(&temporary, dir, e)) return free(narrow), -1;
     if (w->dtype != setup->checkpoint.model.w[at].dtype) {
-        for (i = 0; i < n; i++) narrow[i] = (float)((const double *)w->data)[i];
+        failed = rome99_narrow(narrow, w->data, n, dir, e);
         *w = (rome99_weight){narrow, ROME99_F32};
     }
     for (i = 0; !failed && i < sizeof names / sizeof *names; i++)
@@ -158,8 +160,9 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     if (!out->failed) rome99_plain(out->bytes, out->size);
     rome99_text_printf(out, "\n  %-18s%lu forwards, loss %.4g\n", "delta", (unsigned long)edit->pair.forwards,
                        edit->pair.losses[4 * (edit->pair.forwards - 1)]);
-    rome99_text_printf(out, "  %-18s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) %.3f\n", "update (E3)",
-                       u->numerator, u->denominator, u->cos_keys);
+    rome99_text_printf(out, "  %-18s|r| %.4g, u^T k %.4g for unit u, cos(k_u, k_bar) ", "update (E3)",
+                       u->numerator, u->denominator);
+    rome99_text_printf(out, u->cos_keys == u->cos_keys ? "%.3f\n" : "-\n", u->cos_keys);
     rome99_text_printf(out, "  %-18s|dW| = |r|/|u^T k| = %.4g\n", "", u->dW_norm);
     put(out, "interference (E4)", m->interference, ": the MLP output will move by rms ", m->rms_predicted,
         "");
@@ -175,8 +178,8 @@ static void describe(rome99_text *out, const rome99_edit *edit, const rome99_set
     if (m->stream_after.known) {
         put(out, "stream ppl", m->stream_before, " -> ", m->stream_after, "");
         rome99_text_printf(out, "  %-18s%s (stream perplexity after/before %.3g, threshold %g)\n", "verdict",
-                           rome99_edit_collapsed(m) ? "COLLAPSE" : "stable",
-                           m->stream_after.value / m->stream_before.value, ROME99_COLLAPSE);
+                           rome99_edit_collapsed(m) ? "COLLAPSE" : "stable", rome99_edit_growth(m),
+                           ROME99_COLLAPSE);
     }
 }
 
@@ -193,15 +196,17 @@ typedef struct {
     rome99_figure stream, sentence; /* perplexities of `current`, once known */
 } job;
 
+/* Puts the request's place before the message. */
+static int fail_request(const job *j, size_t i, rome99_error *e) {
+    return rome99_fail(e, NULL, "%.200s: request %lu of %lu: %s", j->request, (unsigned long)i + 1,
+                       (unsigned long)j->asks.n, e->text);
+}
+
 static int prepare(job *j, rome99_error *e) {
     const rome99_shape *s = &j->setup.checkpoint.model.shape;
     size_t count = rome99_tensor_count(s), i;
-    for (i = 0; i < j->asks.n; i++) {
-        char where[256];
-        sprintf(where, "%.200s: request %lu of %lu", j->request, (unsigned long)i + 1,
-                (unsigned long)j->asks.n);
-        if (rome99_edit_check(&j->setup, &j->asks.item[i], where, e)) return -1;
-    }
+    for (i = 0; i < j->asks.n; i++)
+        if (rome99_edit_check(&j->setup, &j->asks.item[i], NULL, e)) return fail_request(j, i, e);
     j->current.shape = *s;
     j->current.w = malloc(count * sizeof *j->current.w);
     j->W = malloc(s->F * s->D * sizeof *j->W);
@@ -224,16 +229,16 @@ static void accept(job *j, const rome99_measures *m) {
 }
 
 static int run_one(job *j, size_t i, rome99_error *e) {
-    const rome99_shape *s = &j->current.shape;
     double start = rome99_seconds();
     rome99_text out = {0};
     rome99_edit edit;
     int failed = 0;
-    if (rome99_edit_find(&edit, &j->setup, &j->current, &j->asks.item[i], j->method, e)) return -1;
-    if (j->o[TRACE].value) failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
+    if (rome99_edit_find(&edit, &j->setup, &j->current, &j->asks.item[i], j->method, e))
+        return fail_request(j, i, e);
+    if (!j->o[DRY_RUN].value && rome99_edit_apply(j->W1, &edit, &j->setup, &j->current, e))
+        failed = fail_request(j, i, e);
+    if (!failed && j->o[TRACE].value) failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
     if (!failed && !j->o[DRY_RUN].value) {
-        rome99_apply(j->W1, j->current.w[ROME99_LAYER(j->setup.settings.h.layer, ROME99_PROJ_W)],
-                     &edit.update, s->F, s->D);
         edit.measures.stream_before = j->stream;
         edit.measures.sentence_before = j->sentence;
         failed = rome99_edit_measure(&edit, &j->setup, &j->current, j->W1, e);

@@ -1,7 +1,7 @@
 /* command_generate.c: rome99 generate. */
+#include "edit/decoder.h"
 #include "edit/setup.h"
 #include "program/cli.h"
-#include "program/decoder.h"
 
 static int run(const char *folder, const char *text, size_t more, size_t top_k, size_t seed,
                rome99_error *e) {

@@ -1,49 +1,40 @@
 /* command_next.c: rome99 next. */
+#include "edit/decoder.h"
 #include "edit/setup.h"
 #include "program/cli.h"
-#include "program/decoder.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-/* Appends the top K tokens: probability, id, the token as a JSON string. */
-static void list(rome99_text *out, const rome99_checkpoint *c, double *logp, size_t K) {
+/* Appends the top K tokens: probability, id, the token as a JSON string. z: the logits, which are spoilt. */
+static void list(rome99_text *out, const rome99_checkpoint *c, double *z, size_t K) {
     size_t V = c->model.shape.V, i, size;
+    const double lse = rome99_log_sum_exp(z, V);
     for (i = 0; i < K && i < V; i++) {
-        int32_t best = rome99_argmax(logp, V);
+        int32_t best = rome99_argmax(z, V);
         const unsigned char *bytes = rome99_bpe_token(&size, c->bpe, best);
-        rome99_text_printf(out, "%.6f %6ld  ", rome99_exp(logp[best]), (long)best);
+        rome99_text_printf(out, "%.6f %6ld  ", rome99_exp(z[best] - lse), (long)best);
         rome99_text_json_string(out, bytes, size);
         rome99_text_puts(out, "\n");
-        logp[best] = -1e300; /* taken */
+        z[best] = -HUGE_VAL; /* taken */
     }
 }
 
 static int run(const char *folder, const char *text, size_t K, rome99_error *e) {
     rome99_checkpoint c;
-    rome99_decoder d;
     rome99_text out = {0};
-    double *logp;
-    int32_t *ids;
-    size_t n;
+    double *logits;
     int failed;
     if (rome99_checkpoint_read(&c, folder, e)) return -1;
-    if (rome99_decoder_prompt(&ids, &n, &c, text, e)) {
-        rome99_checkpoint_free(&c);
-        return -1;
-    }
-    logp = malloc(c.model.shape.V * sizeof *logp);
-    failed = !logp ? rome99_fail(e, NULL, "out of memory") : rome99_decoder_new(&d, &c.model, n, n, e);
+    failed = rome99_decoder_logits(&logits, &c, text, e);
     if (!failed) {
-        rome99_log_softmax(logp, rome99_decoder_append(&d, ids, n), c.model.shape.V);
-        list(&out, &c, logp, K);
+        list(&out, &c, logits, K);
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
-        rome99_decoder_free(&d);
     }
     if (!failed) failed = rome99_print(out.bytes, out.size, e);
     rome99_text_free(&out);
     rome99_checkpoint_free(&c);
-    free(logp);
-    free(ids);
+    free(logits);
     return failed;
 }
 

@@ -1,6 +1,6 @@
 /* demo_stage.c: opens a tiny checkpoint for the demo, and chooses the record that is shown by a rule. */
 #include "program/demo_stage.h"
-#include "program/decoder.h"
+#include "edit/decoder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,13 +57,13 @@ static int by_interference(const void *a, const void *b) {
 static int bare_probability(double *p, const rome99_edit *edit, const rome99_stage *s, rome99_error *e) {
     const rome99_checkpoint *c = &s->setup.checkpoint;
     size_t n = edit->tokens.length[0] - edit->tokens.request.n_target + 1;
+    const double *z;
     rome99_decoder d;
     if (rome99_decoder_new(&d, &c->model, n, n, e)) return -1;
-    *p = rome99_exp(rome99_score_token(rome99_decoder_append(&d, edit->tokens.ids, n), c->model.shape.V,
-                                       edit->tokens.target[0])
-                        .logp);
+    z = rome99_decoder_append(&d, edit->tokens.ids, n, e);
+    if (z) *p = rome99_exp(rome99_score_token(z, c->model.shape.V, edit->tokens.target[0]).logp);
     rome99_decoder_free(&d);
-    return 0;
+    return z ? 0 : -1;
 }
 
 long rome99_stage_median(double range[3], size_t *count, rome99_stage *s, int first, rome99_error *e) {

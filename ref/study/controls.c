@@ -108,7 +108,7 @@ static int edit_so(rome99_study *s, size_t fact, const setting *x, rome99_error 
     failed = rome99_study_find(s, fact, ROME99_ROME, e);
     if (!failed && x->what == WITHOUT_EMPTY) {
         leave_out_empty(&s->edit.pair);
-        rome99_edit_again(&s->edit, &s->setup, ROME99_ROME);
+        failed = rome99_study_find(s, fact, ROME99_ROME, e);
     }
     if (!failed) failed = rome99_study_measure(s, e);
     s->setup.templates.list = usual;

@@ -130,16 +130,16 @@ static int begin(rome99_study *s, size_t which, rome99_error *e) {
 /* Finds the next edit on the current weights, as s->edit; s->W1 are the weights with it. */
 static int find_next(rome99_study *s, rome99_error *e) {
     struct rome99_sequence *q = s->sequence;
-    const rome99_shape *shape = &q->current.shape;
     size_t fact = q->order[q->done];
+    int failed;
     rome99_study_forget(s);
-    if (rome99_edit_find(&s->edit, &s->setup, &q->current, &s->facts.item[fact],
-                         q->which % 2 ? ROME99_C_ROME : ROME99_ROME, e))
-        return -1;
-    s->found = fact + 1;
-    rome99_apply(s->W1, q->current.w[ROME99_LAYER(s->setup.settings.h.layer, ROME99_PROJ_W)], &s->edit.update,
-                 shape->F, shape->D);
-    return 0;
+    failed = rome99_edit_find(&s->edit, &s->setup, &q->current, &s->facts.item[fact],
+                              q->which % 2 ? ROME99_C_ROME : ROME99_ROME, e);
+    if (!failed) s->found = fact + 1;
+    failed = failed || rome99_edit_apply(s->W1, &s->edit, &s->setup, &q->current, e);
+    return failed ? rome99_fail(e, NULL, "facts.json: record %lu, step %lu: %s", (unsigned long)fact + 1,
+                                (unsigned long)q->done + 1, e->text)
+                  : 0;
 }
 
 static void accept(rome99_study *s) {

@@ -194,14 +194,16 @@ void rome99_study_forget(rome99_study *s) {
     s->found = 0;
 }
 
+/* What a message says, with its fact. */
+static int fail_at(size_t fact, rome99_error *e) {
+    return rome99_fail(e, NULL, "facts.json: record %lu: %s", (unsigned long)fact + 1, e->text);
+}
+
 int rome99_study_find(rome99_study *s, size_t fact, rome99_method method, rome99_error *e) {
-    if (s->found == fact + 1) {
-        rome99_edit_again(&s->edit, &s->setup, method);
-        return 0;
-    }
+    if (s->found == fact + 1) return rome99_edit_again(&s->edit, &s->setup, method, e) ? fail_at(fact, e) : 0;
     rome99_study_forget(s);
     if (rome99_edit_find(&s->edit, &s->setup, &s->setup.checkpoint.model, &s->facts.item[fact], method, e))
-        return -1;
+        return fail_at(fact, e);
     s->found = fact + 1;
     return 0;
 }
@@ -211,8 +213,7 @@ int rome99_study_measure(rome99_study *s, rome99_error *e) {
     rome99_measures *m = &s->edit.measures;
     m->stream_before = s->stream;
     m->sentence_before = s->sentence;
-    rome99_apply(s->W1, model->w[ROME99_LAYER(s->setup.settings.h.layer, ROME99_PROJ_W)], &s->edit.update,
-                 model->shape.F, model->shape.D);
+    if (rome99_edit_apply(s->W1, &s->edit, &s->setup, model, e)) return fail_at(s->found - 1, e);
     if (rome99_edit_measure(&s->edit, &s->setup, model, s->W1, e)) return -1;
     s->stream = m->stream_before;
     s->sentence = m->sentence_before;

@@ -13,8 +13,10 @@
  * C is the second moment of the keys over the windows, nothing hidden, computed here for either kind of model.
  */
 #include "study/study.h"
+#include "edit/numbers.h"
 #include "train.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,8 +124,9 @@ static int add_recall(void *context, const rome99_run *run, size_t first, rome99
         for (i = 0; i < place->scored; i++) {
             size_t row = batch->row[t * batch->longest + place->from + i];
             rome99_head_forward(&head, model, (rome99_range){row, row + 1});
-            r->share[first + t > 0] += (rome99_argmax(head.logits, model->shape.V) ==
-                                        r->gaps->texts.targets[place->targets + i]) /
+            const int32_t target = r->gaps->texts.targets[place->targets + i];
+            r->share[first + t > 0] += (rome99_score_token(head.logits, model->shape.V, target).argmax ==
+                                        target) /
                                        (double)place->scored;
         }
     }
@@ -133,13 +136,16 @@ static int add_recall(void *context, const rome99_run *run, size_t first, rome99
 /* ------------------------------------------------------------------------------ lines */
 
 /* u and both denominators, in the words of the update: a pair of keys alone. */
-static int part(rome99_text *out, rome99_study *s, const double *keys, size_t N, rome99_error *e) {
+static int part(rome99_text *out, rome99_study *s, const double *keys, size_t N, size_t fact,
+                rome99_error *e) {
     const rome99_shape *shape = &s->setup.checkpoint.model.shape;
     size_t F = shape->F, D = shape->D, i, j;
     double *memory = calloc(2 * F + 2 * D, sizeof *memory);
     void *update_memory = malloc(rome99_update_layout(NULL, shape, NULL));
     rome99_update update;
     rome99_pair pair;
+    char where[64];
+    int failed;
     memset(&pair, 0, sizeof pair);
     if (!memory || !update_memory) {
         free(memory);
@@ -161,12 +167,17 @@ static int part(rome99_text *out, rome99_study *s, const double *keys, size_t N,
         pair.k_bar[i] = sum / (double)N;
     }
     rome99_find_update(&update, ROME99_ROME, &pair, s->L);
-    rome99_put_number(out, "cos_keys", update.cos_keys);
-    rome99_put_number(out, "ratio", update.denominator / rome99_dot(update.u, pair.k_bar, F));
-    rome99_put_number(out, "interference", rome99_interference(&update, s->C, F));
+    sprintf(where, "facts.json: record %lu", (unsigned long)fact + 1);
+    failed = rome99_finite(keys, N * F) ? rome99_check_update(&update, ROME99_ROME, &pair, where, e)
+                                        : rome99_fail(e, where, "a key is not finite");
+    if (!failed) {
+        rome99_put_number(out, "cos_keys", update.cos_keys);
+        rome99_put_number(out, "ratio", update.denominator / rome99_dot(update.u, pair.k_bar, F));
+        rome99_put_number(out, "interference", rome99_interference(&update, s->C, F));
+    }
     free(memory);
     free(update_memory);
-    return 0;
+    return failed;
 }
 
 static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *e) {
@@ -189,7 +200,7 @@ static int twin_line(rome99_text *out, rome99_study *s, size_t i, rome99_error *
         rome99_text_printf(out, ", \"kind\": \"twin\", \"method\": \"rome\", \"real\": %lu, \"mask\": \"%s\"",
                            (unsigned long)s->real, s->bidirectional ? "none" : "causal");
         rome99_put_fact(out, s, i);
-        failed = part(out, s, keys, N, e);
+        failed = part(out, s, keys, N, i, e);
     }
     if (!failed && s->bidirectional) {
         rome99_put_number(out, "recall", r.share[0]);

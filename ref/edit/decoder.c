@@ -1,6 +1,7 @@
 /* decoder.c: generation, one row of the forward pass at a time. */
-#include "program/decoder.h"
+#include "edit/decoder.h"
 #include "edit/measure.h"
+#include "edit/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ void rome99_decoder_free(rome99_decoder *d) {
     memset(d, 0, sizeof *d);
 }
 
-const double *rome99_decoder_append(rome99_decoder *d, const int32_t *ids, size_t count) {
+const double *rome99_decoder_append(rome99_decoder *d, const int32_t *ids, size_t count, rome99_error *e) {
     rome99_range rows, last;
     size_t l, L = d->model->shape.L;
     rows.lo = d->n;
@@ -48,7 +49,7 @@ const double *rome99_decoder_append(rome99_decoder *d, const int32_t *ids, size_
         rome99_layer_leave(&d->run, l, wanted);
     }
     rome99_head_forward(&d->run, d->model, last);
-    return d->run.logits;
+    return rome99_check_logits(d->run.logits, d->model->shape.V, e) ? NULL : d->run.logits;
 }
 
 int rome99_decoder_prompt(int32_t **ids, size_t *n, const rome99_checkpoint *c, const char *text,
@@ -59,6 +60,23 @@ int rome99_decoder_prompt(int32_t **ids, size_t *n, const rome99_checkpoint *c, 
     return *n ? rome99_fail(e, "TEXT", "%lu tokens; n_positions is %lu", (unsigned long)*n,
                             (unsigned long)c->model.shape.T)
               : rome99_fail(e, "TEXT", "is empty");
+}
+
+int rome99_decoder_logits(double **logits, const rome99_checkpoint *c, const char *text, rome99_error *e) {
+    size_t n, bytes = c->model.shape.V * sizeof **logits;
+    const double *z = NULL;
+    rome99_decoder d;
+    int32_t *ids;
+    *logits = NULL;
+    if (rome99_decoder_prompt(&ids, &n, c, text, e)) return -1;
+    if (!rome99_decoder_new(&d, &c->model, n, n, e)) {
+        z = rome99_decoder_append(&d, ids, n, e);
+        if (z && !(*logits = malloc(bytes))) rome99_fail(e, NULL, "out of memory");
+        if (*logits) memcpy(*logits, z, bytes);
+        rome99_decoder_free(&d);
+    }
+    free(ids);
+    return *logits ? 0 : -1;
 }
 
 /* One of the top_k tokens of greatest logit, drawn by probability among them. z is destroyed. */
@@ -107,16 +125,16 @@ int rome99_decoder_continue(rome99_text *out, const rome99_checkpoint *c, const 
         return -1;
     }
     rome99_bpe_decode(out, c->bpe, ids, n);
-    logits = rome99_decoder_append(&d, ids, n);
-    for (i = 0; i < more && d.n < most; i++) {
+    logits = rome99_decoder_append(&d, ids, n, e);
+    for (i = 0; logits && i < more && d.n < most; i++) {
         memcpy(z, logits, V * sizeof *z);
         next = draw(z, V, top_k, &rng);
         if (next == rome99_bpe_endoftext(c->bpe)) break;
         rome99_bpe_decode(out, c->bpe, &next, 1);
-        logits = rome99_decoder_append(&d, &next, 1);
+        logits = rome99_decoder_append(&d, &next, 1, e);
     }
     rome99_decoder_free(&d);
     free(ids);
     free(z);
-    return out->failed ? rome99_fail(e, NULL, "out of memory") : 0;
+    return !logits ? -1 : out->failed ? rome99_fail(e, NULL, "out of memory") : 0;
 }
