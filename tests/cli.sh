@@ -252,6 +252,7 @@ done
 for option in --v_lr --v_num_grad_steps --layer; do
     bad "$option ''" "$option" edit $M $W/req.json $option ""
 done
+bad "--v_lr 1.1e100" "--v_lr: " edit $M $W/req.json --v_lr 1.1e100
 bad "--v_num_grad_steps 0" "--v_num_grad_steps" edit $M $W/req.json --v_num_grad_steps 0
 bad "--v_num_grad_steps 10001" "from 1 to 10000" edit $M $W/req.json --v_num_grad_steps 10001
 bad "--top 0" "--top" next $M Paris --top 0
@@ -508,6 +509,7 @@ hparams "fact_token" fact_token '{"layers": [1], "fact_token": "subject_first"}'
 hparams "fact_token is a number" fact_token '{"layers": [1], "fact_token": 3}'
 hparams "negative v_lr" v_lr '{"layers": [1], "v_lr": -0.5}'
 hparams "v_lr too large" "json:1:" '{"layers": [1], "v_lr": 1e999}'
+hparams "v_lr more than can be used" "more than 1e+100" '{"layers": [1], "v_lr": 1.1e100}'
 hparams "v_lr is a string" "json:1:" '{"layers": [1], "v_lr": "0.5"}'
 hparams "kl_factor is null" "json:1:" '{"layers": [1], "kl_factor": null}'
 hparams "no steps" v_num_grad_steps '{"layers": [1], "v_num_grad_steps": 0}'
@@ -549,6 +551,13 @@ spoil 7 7 '\0000\0000\0000\0000\0000\0000\0360\0177'
 covariance "infinite" "not finite at (7, 7)" $W/c.npy
 spoil 9 3 '\0000\0000\0000\0000\0000\0000\0360\0077'
 covariance "not symmetric" "not symmetric at (9, 3)" $W/c.npy
+
+fresh
+spoil 5 5 '\0000\0000\0000\0000\0000\0000\0360\0277'
+tail -c 131072 "$W/c.npy" >"$W/c.f64"
+st_c C F64 '[128,128]' 131072 "$W/c.f64"
+cp "$W/c.safetensors" "$V/cov.safetensors"
+bad "C for I alone, negative" "negative at (5, 5)" edit $V $W/req.json --cov identity
 
 windows() { # NAME WANTED DTYPE SHAPE
     fresh
@@ -968,6 +977,18 @@ rm -r "$O/new"
 good "--save of a bare folder" edit $UP $W/req.json $options --save $O/new
 is "--save of a bare folder: files" "$(ls -A "$O/new")" "$(ls -A "$UP")"
 rm -r "$O/new"
+
+# A subject whose key is zero: the bias of layer 1's c_fc is -1e6, gelu_new of that 0. More: tests/test_hostile.c.
+fresh
+offset=$(printf '%s\n' "$head" | sed 's/.*"transformer.h.1.mlp.c_fc.bias"[^]]*\][^[]*\[\([0-9]*\).*/\1/')
+poke "$V/model.safetensors" $((size + offset)) \
+    "$(awk 'BEGIN { while (i++ < 128) printf "\\0000\\0044\\0164\\0311" }')"
+good "a zero key: next" next $V "Paris is the capital of"
+good "a zero key: ppl" ppl $V $M/sentences.txt
+for option in --json --dry-run "--trace=$O/t.safetensors" "--save=$O/new"; do
+    bad "a zero key: edit $option" "req.json: request 1 of 1: subject \"Paris\": the key k_bar is zero" \
+        edit $V $W/req.json $option
+done
 
 # ------------------------------------------------------------- demo, and the tiny checkpoint
 

@@ -65,8 +65,8 @@ int rome99_check_update(const rome99_update *u, rome99_method method, const rome
     if (rome99_norm(num ? p->k_bar : p->k_u, p->F) == 0.0)
         return rome99_fail(e, where, "the key %s is zero: u = C^-1 %s has no direction", key[num], key[num]);
     if (!(length > 0.999999 && length < 1.000001))
-        return rome99_fail(e, where, "u = C^-1 %s overflows or vanishes: C is too small or too large",
-                           key[num]);
+        return rome99_fail(
+            e, where, "u = C^-1 %s overflows or vanishes: C or that key is too small or too large", key[num]);
     if (u->denominator == 0.0)
         return rome99_fail(e, where, "the denominator u^T %s is zero: no update moves that key", key[den]);
     if (!rome99_finite(u->right, p->D))
