@@ -1,4 +1,5 @@
 /* test_core.c: matrices, the generator, the forward and the backward pass. */
+#include "core/arena.h"
 #include "core/rome99.h"
 #include "model.h"
 #include "test.h"
@@ -266,6 +267,48 @@ static void test_types(void) {
     free_model(&m);
 }
 
+/* Counting up to the last multiple of 8, and not beyond. */
+static void test_arena(void) {
+    static const struct {
+        size_t used, count, size, then;
+    } cases[] = {{0, 0, 8, 0},
+                 {0, 1, 1, 8},
+                 {16, 3, 3, 32},
+                 {16, 2, 8, 32},
+                 {0, SIZE_MAX / 8, 8, SIZE_MAX - 7},
+                 {0, 8, SIZE_MAX / 8, SIZE_MAX - 7},
+                 {0, SIZE_MAX / 8 + 1, 8, SIZE_MAX},
+                 {0, 8, SIZE_MAX / 8 + 1, SIZE_MAX},
+                 {0, SIZE_MAX - 16, 1, SIZE_MAX - 15},
+                 {0, SIZE_MAX - 7, 1, SIZE_MAX - 7},
+                 {0, SIZE_MAX - 6, 1, SIZE_MAX},
+                 {SIZE_MAX - 15, 0, 8, SIZE_MAX - 15},
+                 {SIZE_MAX - 15, 8, 1, SIZE_MAX - 7},
+                 {SIZE_MAX - 15, 9, 1, SIZE_MAX},
+                 {SIZE_MAX - 7, 1, 1, SIZE_MAX},
+                 {SIZE_MAX - 7, SIZE_MAX - 7, 1, SIZE_MAX},
+                 {SIZE_MAX, 0, 1, SIZE_MAX}};
+    double memory[4];
+    rome99_arena a = {(unsigned char *)memory, 8};
+    size_t i;
+    CHECK((double *)rome99_take(&a, 1, 8) == memory + 1, "a piece begins where the last one ends");
+    CHECK(rome99_take(&a, SIZE_MAX, 8) == NULL && a.used == SIZE_MAX, "no piece of SIZE_MAX doubles");
+    CHECK(rome99_take(&a, 1, 1) == NULL && a.used == SIZE_MAX, "none after one that did not fit");
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rome99_arena counting = {NULL, cases[i].used};
+        void *piece = rome99_take(&counting, cases[i].count, cases[i].size);
+        CHECK(counting.used == cases[i].then && piece == NULL, "%lu and %lu x %lu bytes: %lu, not %lu",
+              (unsigned long)cases[i].used, (unsigned long)cases[i].count, (unsigned long)cases[i].size,
+              (unsigned long)counting.used, (unsigned long)cases[i].then);
+    }
+    a.base = NULL;
+    a.used = 0;
+    CHECK(rome99_take_doubles(&a, 3, 5) == NULL && a.used == 120, "3 x 5 doubles: %lu bytes",
+          (unsigned long)a.used);
+    rome99_take_doubles(&a, SIZE_MAX / 4, 8);
+    CHECK(a.used == SIZE_MAX, "a matrix that does not fit: %lu bytes", (unsigned long)a.used);
+}
+
 static void test_layout(void) {
     rome99_shape s = {SIZE_MAX / 2, 8, 8, SIZE_MAX / 4, 2, 2, 1e-5};
     rome99_batch batch;
@@ -447,6 +490,7 @@ int main(void) {
     test_rng();
     test_forward();
     test_types();
+    test_arena();
     test_layout();
     test_twin();
     test_gradients(0);

@@ -29,7 +29,7 @@ static size_t times(size_t a, size_t b) { return b != 0 && a > SIZE_MAX / b ? SI
 
 void *rome99_take(rome99_arena *a, size_t count, size_t size) {
     size_t bytes = times(count, size), start = a->used;
-    if (start == SIZE_MAX || bytes > SIZE_MAX - 16 - start) {
+    if (start == SIZE_MAX || bytes > SIZE_MAX - 7 - start) {
         a->used = SIZE_MAX;
         return NULL;
     }
