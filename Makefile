@@ -61,7 +61,7 @@ $(B)/test_%: tests/test_%.c tests/test.h tests/model.h $(TEST_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 
 ALL_TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-CORE_TESTS = core edit fmath golden memory
+CORE_TESTS = core edit fmath golden memory rows
 QUICK_TESTS = $(filter-out checkpoints,$(ALL_TESTS))
 tests: $(ALL_TESTS:%=$(B)/test_%)
 

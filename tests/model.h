@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Memory that held something else: as doubles, NaNs. */
+static void *dirty(size_t bytes) {
+    void *memory = malloc(bytes);
+    return memory ? memset(memory, 0xff, bytes) : NULL;
+}
+
 /* A model with float64 weights p[i] (size[i]), normal deviates, layer norms about 1. */
 typedef struct {
     rome99_gpt2 gpt2;
@@ -58,11 +64,11 @@ typedef struct {
 static void make_passes(passes *a, const model *m, const int32_t *ids, const size_t *length, size_t S,
                         const unsigned char *group, size_t *start) {
     rome99_plan plan = {{0, 0}, 0, 0, 1, 0};
-    a->batch_memory = malloc(rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, NULL));
+    a->batch_memory = dirty(rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, NULL));
     rome99_batch_layout(&a->batch, ids, length, S, group, start, NULL, a->batch_memory);
     plan.keep.hi = m->gpt2.shape.L;
     plan.logit_rows = a->batch.n;
-    a->run_memory = malloc(rome99_run_layout(&a->run, &m->gpt2.shape, &a->batch, plan, NULL));
+    a->run_memory = dirty(rome99_run_layout(&a->run, &m->gpt2.shape, &a->batch, plan, NULL));
     rome99_run_layout(&a->run, &m->gpt2.shape, &a->batch, plan, a->run_memory);
 }
 

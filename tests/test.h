@@ -4,7 +4,9 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 static unsigned long test_passed, test_failed;
 
@@ -32,6 +34,25 @@ static unsigned long test_passed, test_failed;
  * between, nearly the same. A test program need not use it. */
 #define TEST_EXACT (FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1)
 #define SAME(a, b) (TEST_EXACT ? (a) == (b) : fabs((a) - (b)) <= 1e-12 * (1.0 + fabs(a)))
+
+/* All bits of n doubles as one number, so_far being that of what came before: where results are the same bits
+ * everywhere, a test may know it. */
+static inline uint64_t digest(uint64_t so_far, const double *a, size_t n) {
+    uint64_t bits;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        memcpy(&bits, a + i, sizeof bits);
+        so_far = (so_far ^ bits) * UINT64_C(0x9e3779b97f4a7c15);
+        so_far ^= so_far >> 32;
+    }
+    return so_far;
+}
+#define CHECK_DIGEST(got, known, what)                                                                       \
+    do {                                                                                                     \
+        unsigned long long test_got = (got), test_known = (known);                                           \
+        CHECK(!TEST_EXACT || test_got == test_known, "%s: other bits: digest %016llx, must be %016llx",      \
+              (what), test_got, test_known);                                                                 \
+    } while (0)
 
 static int test_end(void) {
     printf("%lu passed, %lu failed\n", test_passed, test_failed);

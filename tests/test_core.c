@@ -31,15 +31,21 @@ static void test_gemm(void) {
     static const size_t shapes[][3] = {
         {1, 1, 1},      {3, 5, 2},   {4, 4, 4},     {7, 33, 9},   {97, 65, 3}, {5, 300, 7}, {2, 3, 300},
         {100, 40, 257}, {13, 1, 40}, {1, 270, 260}, {6, 32, 256}, {0, 3, 3},   {3, 3, 0},   {519, 35, 163}};
-    static double a[90000], b[90000], c[40000], d[40000], pack[ROME99_PACK];
+    static double a[90000], b[90000], c[40000], d[40000], pack[ROME99_PACK + 1];
     static float af[90000];
+    static uint16_t half[90000];
     rome99_rng rng = {7};
     size_t s, i, kind;
+    pack[ROME99_PACK] = 99.0;
     for (i = 0; i < 90000; i++) {
         af[i] = (float)rome99_rng_normal(&rng);
         a[i] = (double)af[i];
     }
-    for (i = 0; i < 90000; i++) b[i] = rome99_rng_normal(&rng) * 1e3;
+    for (i = 0; i < 90000; i++) {
+        b[i] = rome99_rng_normal(&rng) * 1e3;
+        half[i] = (uint16_t)(0x3800u + rome99_rng_below(&rng, 0x800) +
+                             (i % 2 << 15)); /* up to 2 in size, in either type */
+    }
     for (s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (kind = 0; kind < 8; kind++) {
             size_t M = shapes[s][0], N = shapes[s][1], K = shapes[s][2], ldc = N + kind % 2;
@@ -47,13 +53,17 @@ static void test_gemm(void) {
             rome99_view A = kind & 1 ? rome99_columns(a, M + 1) : rome99_rows(a, K + 2);
             rome99_view B = kind & 2 ? rome99_columns(b, K + 1) : rome99_rows(b, N);
             rome99_weight w = {af, ROME99_F32};
+            rome99_weight h = {half, kind == 5 ? ROME99_F16 : ROME99_BF16};
             if (kind & 4) A = kind & 1 ? rome99_weight_columns(w, M + 1) : rome99_weight_rows(w, K + 2);
+            if (kind == 5 || kind == 6)
+                B = kind & 2 ? rome99_weight_columns(h, K + 1) : rome99_weight_rows(h, N);
             for (i = 0; i < M * ldc; i++) c[i] = d[i] = (double)i;
             rome99_gemm(c, ldc, alpha, A, B, M, N, K, pack);
             plain_gemm(d, ldc, alpha, A, B, M, N, K);
             CHECK(memcmp(c, d, M * ldc * sizeof *c) == 0, "gemm %lu x %lu x %lu, kind %lu: other bits",
                   (unsigned long)M, (unsigned long)N, (unsigned long)K, (unsigned long)kind);
         }
+    CHECK(pack[ROME99_PACK] == 99.0, "gemm writes behind its scratch");
 }
 
 static void test_widen(void) {
@@ -97,6 +107,16 @@ static void test_widen(void) {
         wrong += !(x == (i >> 15 ? -expected : expected) || (x != x && expected != expected));
     }
     CHECK(wrong == 0, "F16: %lu of 65536 values are wrong", (unsigned long)wrong);
+}
+
+static void test_sizes(void) {
+    static const size_t size[] = {8, 4, 2, 2};
+    rome99_hparams h = rome99_defaults;
+    int i;
+    for (i = 0; i < 4; i++) CHECK(rome99_dtype_size((rome99_dtype)i) == size[i], "size of type %d", i);
+    CHECK(h.layer == 0 && h.v_num_grad_steps == 20 && h.v_lr == 0.5 && h.v_weight_decay == 0.5 &&
+              h.clamp_norm_factor == 4.0 && h.kl_factor == 0.0625,
+          "the hyper-parameters of the specification");
 }
 
 /* B B^T + n I for a random B. */
@@ -151,13 +171,74 @@ static void test_cholesky(void) {
         rome99_cholesky_solve(b, L, b, n);
         CHECK(memcmp(x, b, n * sizeof *b) == 0, "solve in place");
     }
-    for (i = 100; i < 260; i += 100) { /* in the first panel of columns, in the second */
-        positive_definite(A, 260, &rng);
-        A[i * 260 + i] = -1.0;
-        CHECK(rome99_cholesky(A, 260, pack) == i + 1, "the failing pivot is named");
+    positive_definite(M, 150, &rng);
+    for (i = 0; i < 150; i += i == 127 ? 1 : i == 0 ? 127 : 21) /* in both panels of columns */
+        for (k = 0; k < 4; k++) {
+            static const double bad[] = {-1.0, (double)NAN, (double)INFINITY, 0.0};
+            size_t failed;
+            memcpy(A, M, 150 * 150 * sizeof *A);
+            if (bad[k] == 0.0)
+                for (j = 0; j < 150; j++) A[i * 150 + j] = A[j * 150 + i] = 0.0;
+            else
+                A[i * 150 + i] = bad[k];
+            failed = rome99_cholesky(A, 150, pack);
+            CHECK(failed == i + 1, "pivot %lu is %g: %lu is named", (unsigned long)i, bad[k],
+                  (unsigned long)failed);
+        }
+}
+
+/* The state before the number z: SplitMix64 backwards. */
+static rome99_rng before(uint64_t z) {
+    rome99_rng rng;
+    z = (z ^ (z >> 31) ^ (z >> 62)) * UINT64_C(0x319642b2d24d8ec3);
+    z = (z ^ (z >> 27) ^ (z >> 54)) * UINT64_C(0x96de1b173f119089);
+    rng.state = (z ^ (z >> 30) ^ (z >> 60)) - UINT64_C(0x9e3779b97f4a7c15);
+    return rng;
+}
+
+static void test_rng_exactly(void) {
+    static const uint64_t bits[] = {0, 2047, 2048, UINT64_C(1) << 63, UINT64_MAX};
+    static const double uniform[] = {0.0, 0.0, 0x1p-53, 0.5, 1.0 - 0x1p-53};
+    static const size_t bounds[] = {1, 2, 7, 1000, SIZE_MAX / 2 + 2, SIZE_MAX / 3 * 2 + 1, SIZE_MAX};
+    rome99_rng rng, plain = {11};
+    size_t i, j;
+    for (i = 0; i < 5; i++) {
+        double u;
+        rng = before(bits[i]);
+        u = rome99_rng_uniform(&rng);
+        CHECK(u == uniform[i], "uniform: %.17g, not %.17g", u, uniform[i]);
     }
-    A[0] = (double)NAN;
-    CHECK(rome99_cholesky(A, 150, pack) == 1, "a NaN is a failing pivot");
+    for (i = 0; i < sizeof bounds / sizeof *bounds; i++) { /* numbers below 2^64 mod n are drawn again */
+        uint64_t n = bounds[i], reject = (UINT64_MAX % n + 1) % n, z;
+        for (j = 0; j < 200; j++) {
+            size_t got;
+            rng = plain;
+            do z = rome99_rng_next(&plain);
+            while (z < reject);
+            got = rome99_rng_below(&rng, bounds[i]);
+            CHECK(got == z % n && rng.state == plain.state, "below(%lu): %lu", (unsigned long)n,
+                  (unsigned long)got);
+        }
+        rng = before(reject);
+        CHECK(rome99_rng_below(&rng, bounds[i]) == reject % n, "below(%lu): the least that counts",
+              (unsigned long)n);
+        if (reject == 0) continue;
+        rng = plain = before(reject - 1);
+        rome99_rng_next(&plain);
+        rome99_rng_below(&rng, bounds[i]);
+        CHECK(rng.state != plain.state, "below(%lu): the greatest that is drawn again", (unsigned long)n);
+    }
+    rng = plain;
+    for (i = 0; i < 100; i++) {
+        double x, y, s, got = rome99_rng_normal(&rng);
+        do {
+            x = rome99_rng_uniform(&plain) * 2.0 - 1.0;
+            y = rome99_rng_uniform(&plain) * 2.0 - 1.0;
+            s = x * x + y * y;
+        } while (!(s > 0.0 && s < 1.0));
+        x *= rome99_sqrt(rome99_log(s) * -2.0 / s);
+        CHECK(SAME(x, got) && rng.state == plain.state, "normal: %.17g, not %.17g", got, x);
+    }
 }
 
 static void test_rng(void) {
@@ -179,6 +260,7 @@ static void test_rng(void) {
     }
     CHECK_LE(fabs(sum / 1e5), 0.02, "mean of normal deviates");
     CHECK_LE(fabs(squares / 1e5 - 1.0), 0.02, "their variance");
+    test_rng_exactly();
 }
 
 /* -------------------------------------------------------------------------- forward */
@@ -429,6 +511,7 @@ static void test_gradients(int twin) {
     rome99_range all = {0, 12};
     double *dlogits = malloc(12 * 11 * sizeof *dlogits), worst = 0.0;
     double **grad;
+    uint64_t bits = 0;
     size_t i, j, k;
     make_model(&m, 11, 6, 8, 32, 2, 2, 5);
     make_passes(&a, &m, test_ids, test_length, 3, NULL, NULL);
@@ -437,6 +520,8 @@ static void test_gradients(int twin) {
     for (i = 0; i < m.tensors; i++) grad[i] = calloc(m.size[i], sizeof **grad);
     loss(&a, &m, dlogits);
     rome99_backward(&a.run, &m.gpt2, grad, dlogits, all);
+    for (i = 0; i < m.tensors; i++) bits = digest(bits, grad[i], m.size[i]);
+    CHECK_DIGEST(bits, twin ? UINT64_C(0x81a5ce392528004a) : UINT64_C(0x9448d48cc5799c4b), "gradients");
     for (i = 0; i < m.tensors; i++) {
         double error = 0.0, size = 0.0;
         for (j = 0; j < m.size[i]; j++) {
@@ -486,6 +571,7 @@ static void test_adam(void) {
 int main(void) {
     test_gemm();
     test_widen();
+    test_sizes();
     test_cholesky();
     test_rng();
     test_forward();

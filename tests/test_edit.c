@@ -37,11 +37,11 @@ static void make_example(example *x, size_t layer, size_t steps, uint64_t seed) 
     x->q.lookup = lookups;
     x->q.target = target;
     x->q.n_target = 2;
-    x->pair_memory = malloc(rome99_pair_layout(&x->pair, &x->m.gpt2.shape, &x->h, 3, NULL));
+    x->pair_memory = dirty(rome99_pair_layout(&x->pair, &x->m.gpt2.shape, &x->h, 3, NULL));
     rome99_pair_layout(&x->pair, &x->m.gpt2.shape, &x->h, 3, x->pair_memory);
-    x->update_memory = malloc(rome99_update_layout(&x->update, &x->m.gpt2.shape, NULL));
+    x->update_memory = dirty(rome99_update_layout(&x->update, &x->m.gpt2.shape, NULL));
     rome99_update_layout(&x->update, &x->m.gpt2.shape, x->update_memory);
-    scratch = malloc(rome99_find_pair_scratch(&x->m.gpt2.shape, &x->h, &x->q));
+    scratch = dirty(rome99_find_pair_scratch(&x->m.gpt2.shape, &x->h, &x->q));
     rome99_find_pair(&x->pair, &x->m.gpt2, &x->h, &x->q, scratch);
     free(scratch);
     rng.state = seed;
@@ -188,7 +188,7 @@ static void test_update(rome99_method method) {
     L2 = malloc(F * F * sizeof *L2);
     for (i = 0; i < F * F; i++) L2[i] = 3.7 * x.C[i];
     rome99_cholesky(L2, F, pack);
-    memory = malloc(rome99_update_layout(&again, &x.m.gpt2.shape, NULL));
+    memory = dirty(rome99_update_layout(&again, &x.m.gpt2.shape, NULL));
     rome99_update_layout(&again, &x.m.gpt2.shape, memory);
     rome99_find_update(&again, method, &x.pair, L2);
     CHECK_LE(distance(again.u, x.update.u, F), 1e-11, "u does not depend on the size of C");
@@ -196,6 +196,9 @@ static void test_update(rome99_method method) {
              "nor right");
     /* (E4): I >= 1/sqrt(k C^-1 k), with equality where one key serves for both. */
     I = rome99_interference(&x.update, x.C, F);
+    x.update.denominator *= -1.0;
+    CHECK(rome99_interference(&x.update, x.C, F) == I, "I has no sign");
+    x.update.denominator *= -1.0;
     rome99_cholesky_solve(bound, x.L, k_den, F);
     uCu = rome99_dot(bound, k_den, F);
     CHECK_LE((1.0 - 1e-11) / sqrt(uCu), I, "I is at least 1/sqrt(k C^-1 k)");

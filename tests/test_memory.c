@@ -5,10 +5,10 @@
 /* Bytes, in pieces of 8. */
 static size_t pieces(size_t bytes) { return (bytes + 7) / 8 * 8; }
 
-/* A batch of S texts, n tokens in all, the longest of `longest`. */
-static size_t batch_bytes(size_t S, size_t n, size_t longest) {
-    return pieces(4 * n) + 3 * pieces(sizeof(size_t) * n) + pieces(sizeof(size_t) * S) +
-           pieces(sizeof(size_t) * S * longest);
+/* A batch of S texts, n tokens in all, `rows` of them with rows of their own, the longest text of `longest`. */
+static size_t batch_bytes(size_t S, size_t n, size_t rows, size_t longest) {
+    return pieces(4 * rows) + 2 * pieces(sizeof(size_t) * rows) + pieces(sizeof(size_t) * n) +
+           pieces(sizeof(size_t) * S) + pieces(sizeof(size_t) * S * longest);
 }
 
 /* A pass over it: `keep` layers with the activations of `kept` rows, R rows of logits; backward: not (0), with
@@ -41,7 +41,7 @@ static size_t update_bytes(const rome99_shape *s) { return 8 * (s->F + 2 * s->D)
 static size_t find_bytes(const rome99_shape *s, size_t layer, size_t N, size_t n, size_t grouped,
                          size_t reached, size_t longest, size_t n_target) {
     return pieces(sizeof(size_t) * (N + 1)) + pieces(grouped) + pieces(s->L * sizeof(rome99_activations)) +
-           8 * (s->V + 2 * s->D) + batch_bytes(N + 1, n, longest) + 8 * reached * s->D +
+           8 * (s->V + 2 * s->D) + batch_bytes(N + 1, n, n, longest) + 8 * reached * s->D +
            run_bytes(s, n, longest, s->L - layer - 1, reached, N * n_target + 1, 2);
 }
 
@@ -64,6 +64,8 @@ int main(void) {
             const rome99_shape *s = &shapes[i];
             size_t n = 0, longest = 0, reached = 1, layer = s->L / 2;
             rome99_plan plan = {{0, 1}, 0, 0, 0, 3}, trained = {{0, 0}, 0, 0, 1, 5};
+            rome99_plan generating = {{0, 0}, 0, 1, 0, 1};
+            size_t owner[32];
             rome99_hparams h = rome99_defaults;
             rome99_request q = {3, 1, ids, target, lengths[k], lookups[k]};
             rome99_batch batch;
@@ -76,7 +78,14 @@ int main(void) {
                 if (t < 3) reached += lengths[k][t] - lookups[k][t];
             }
             check("batch", rome99_batch_layout(&batch, ids, lengths[k], 4, NULL, NULL, NULL, NULL),
-                  batch_bytes(4, n, longest));
+                  batch_bytes(4, n, n, longest));
+            for (t = 0; t < 32; t++) owner[t] = t;
+            if (lengths[k][1] > 1) owner[lengths[k][0]] = 0;
+            check("shared", rome99_batch_layout(&batch, ids, lengths[k], 4, NULL, NULL, owner, NULL),
+                  batch_bytes(4, n, n - (lengths[k][1] > 1), longest));
+            rome99_batch_layout(&batch, ids, lengths[k], 4, NULL, NULL, NULL, NULL);
+            check("generation", rome99_run_layout(&run, s, &batch, generating, NULL),
+                  run_bytes(s, n, longest, 0, n, 1, 0) + 8 * s->L * n * 3 * s->D);
             check("forward", rome99_run_layout(&run, s, &batch, plan, NULL),
                   run_bytes(s, n, longest, 1, n, 3, 0));
             trained.keep.hi = s->L;
