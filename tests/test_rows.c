@@ -162,6 +162,8 @@ static void check_kept(const model *m, int backward) {
         CHECK(b->att == NULL, "attention weights are kept for a backward pass only");
     CHECK(run.layer[0].att == NULL, "nor in layers that are not kept");
 #undef KEPT
+    CHECK(run.x[5 * s->D - 1] != run.x[5 * s->D - 1] && run.x[8 * s->D] != run.x[8 * s->D],
+          "plan %d: rows that are not scored have no output of the last layer", backward);
     CHECK(memcmp(plain.run.x + 5 * s->D, run.x + 5 * s->D, 3 * s->D * sizeof(double)) == 0, "plan %d: x",
           backward);
     CHECK(memcmp(plain.run.logits, run.logits, 3 * V * sizeof(double)) == 0, "plan %d: logits", backward);
