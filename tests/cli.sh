@@ -265,10 +265,24 @@ bad "train --steps 0" "--steps" train $O/new --steps 0
 bad "train --heads 3" "--heads" train $O/new --heads 3
 bad "train --layer 4 of 4" "--layer" train $O/new --layers 4 --layer 4
 bad "train --lr inf" "--lr" train $O/new --lr inf
+bad "train --every 0" "--every" train $O/new --every 0
 for value in -1 16 1.5 x; do
     bad "train --masked $value" "--masked" train $O/new --masked $value
 done
 bad "train onto what exists" "$M: " train $M
+bad "train into a missing folder" "$W/none/new: cannot make the directory" train $W/none/new
+for file in $M/model.safetensors $W/text $W/none; do # a state that is none stays
+    case $file in
+    */none) mkdir $W/new.state && want="is not a regular file" ;;
+    *) cp $file $W/new.state && want="safetensors file" ;;
+    esac
+    [ $file != $M/model.safetensors ] || want="is not the state of a training"
+    bad "train from $file" "$W/new.state: " train $W/new --steps 1 --layers 1 --width 8 --heads 1 --positions 8 --layer 0
+    has "train from $file: why" "$line" "$want"
+    has "train from $file: what to do" "$line" "remove it to train from the beginning"
+    [ ! -f $file ] || same "train from $file: stays" $W/new.state $file
+    rm -r $W/new.state
+done
 
 # A folder of each kind: they differ in weights, in C, and in one member of config.json.
 for masked in 0 4; do

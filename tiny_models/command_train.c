@@ -7,6 +7,7 @@
 #include "program/cli.h"
 #include "train.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,10 +30,11 @@ static int write_text(const char *dir, const char *name, rome99_text *t, rome99_
     return failed;
 }
 
-/* The tokenizer of the world, trained on a sample of it; vocab.json and merges.txt go to dir. */
-static int make_tokenizer(rome99_bpe **bpe, const rome99_world *world, const char *dir, rome99_error *e) {
+/* The tokenizer of the world, trained on a sample of it; vocab and merges are its files. */
+static int make_tokenizer(rome99_bpe **bpe, rome99_text *vocab, rome99_text *merges,
+                          const rome99_world *world, rome99_error *e) {
     rome99_rng rng = rome99_world_stream(world, SAMPLE_STREAM);
-    rome99_text sample = {0}, vocab = {0}, merges = {0};
+    rome99_text sample = {0};
     int32_t(*pairs)[2] = NULL;
     size_t n, i;
     int failed;
@@ -41,19 +43,11 @@ static int make_tokenizer(rome99_bpe **bpe, const rome99_world *world, const cha
                            : rome99_bpe_train(&pairs, &n, (unsigned char *)sample.bytes, sample.size, e);
     rome99_text_free(&sample);
     if (failed) return -1;
-    rome99_bpe_format(&vocab, &merges, pairs, n);
+    rome99_bpe_format(vocab, merges, pairs, n);
     free(pairs);
-    failed = vocab.failed || merges.failed
-                 ? rome99_fail(e, NULL, "out of memory")
-                 : rome99_bpe_parse(bpe, "vocab.json", (unsigned char *)vocab.bytes, vocab.size, "merges.txt",
-                                    (unsigned char *)merges.bytes, merges.size, e);
-    if (failed) {
-        rome99_text_free(&vocab);
-        rome99_text_free(&merges);
-        return -1;
-    }
-    failed = write_text(dir, "vocab.json", &vocab, e);
-    return write_text(dir, "merges.txt", &merges, e) || failed ? -1 : 0;
+    if (vocab->failed || merges->failed) return rome99_fail(e, NULL, "out of memory");
+    return rome99_bpe_parse(bpe, "vocab.json", (unsigned char *)vocab->bytes, vocab->size, "merges.txt",
+                            (unsigned char *)merges->bytes, merges->size, e);
 }
 
 static int write_tensor(const char *dir, const char *file, const char *name, rome99_st_dtype dtype,
@@ -138,54 +132,101 @@ static int check_weights(const rome99_gpt2 *model, rome99_error *e) {
     return 0;
 }
 
-static int run_steps(rome99_trainer *trainer, const rome99_recipe *recipe, rome99_error *e) {
+/* Takes up the training that DIR.state holds, if there is one. */
+static int take_up(rome99_trainer *trainer, const char *state, rome99_error *e) {
+    rome99_error inner;
+    if (!rome99_exists(state)) return 0;
+    if (rome99_state_read(trainer, state, &inner))
+        return rome99_fail(e, NULL, "%.400s: remove it to train from the beginning", inner.text);
+    fprintf(stderr, "rome99: taking up %s at step %lu of %lu\n", state,
+            (unsigned long)rome99_trainer_done(trainer),
+            (unsigned long)rome99_trainer_recipe(trainer)->steps);
+    return 0;
+}
+
+/* The steps that are left; the state is written before the first, whether that can be done or not being known
+ * at once, before each that `every` divides, and after the last. */
+static int run_steps(rome99_trainer *trainer, const char *state, size_t every, rome99_error *e) {
     double loss, mean = 0.0, start = rome99_seconds();
-    size_t step;
-    for (step = 0; step < recipe->steps; step++) {
+    size_t first = rome99_trainer_done(trainer), steps = rome99_trainer_recipe(trainer)->steps, step;
+    for (step = first; step < steps; step++) {
+        if ((step == first || step % every == 0) && rome99_state_write(state, trainer, e)) return -1;
         if (rome99_trainer_step(trainer, &loss, e)) return -1;
-        mean = step ? 0.98 * mean + 0.02 * loss : loss;
-        if (step % 20 == 19 || step + 1 == recipe->steps) {
-            double took = rome99_seconds() - start;
+        mean = step > first ? 0.98 * mean + 0.02 * loss : loss;
+        if (step % 20 == 19 || step + 1 == steps) {
+            double each = (rome99_seconds() - start) / (double)(step + 1 - first);
             rome99_progress("step %lu of %lu  loss %.3f  %.0f steps/s  %.0f s left", (unsigned long)step + 1,
-                            (unsigned long)recipe->steps, mean, (double)(step + 1) / took,
-                            took / (double)(step + 1) * (double)(recipe->steps - step - 1));
+                            (unsigned long)steps, mean, 1.0 / each, each * (double)(steps - step - 1));
         }
     }
     rome99_progress("");
-    return check_weights(rome99_trainer_model(trainer), e);
+    if (check_weights(rome99_trainer_model(trainer), e)) return -1;
+    return rome99_state_write(state, trainer, e);
 }
 
-static int make_folder(const char *dir, rome99_recipe *recipe, const editing *edit, rome99_text *report,
-                       rome99_error *e) {
+/* A trained model with all that belongs to it, as a new folder. */
+static int make_folder(const char *dir, rome99_trainer *trainer, rome99_stream *windows, rome99_text *vocab,
+                       rome99_text *merges, const editing *edit, rome99_error *e) {
+    const rome99_recipe *recipe = rome99_trainer_recipe(trainer);
+    const rome99_gpt2 *model = rome99_trainer_model(trainer);
+    int32_t end = rome99_bpe_endoftext(windows->bpe);
+    char *temporary;
+    if (rome99_dir_begin(&temporary, dir, e)) return -1;
+    if (write_text(temporary, "vocab.json", vocab, e) || write_text(temporary, "merges.txt", merges, e) ||
+        write_data(temporary, windows->world, edit, e) ||
+        write_windows(temporary, trainer, windows, recipe, edit->layer, e) ||
+        (recipe->masked ? rome99_checkpoint_write_twin(temporary, model, end, 1, e)
+                        : rome99_checkpoint_write(temporary, model, end, 1, e))) {
+        rome99_dir_abandon(temporary);
+        return -1;
+    }
+    return rome99_dir_commit(temporary, dir, e);
+}
+
+static int train(const char *dir, const char *state, rome99_recipe *recipe, size_t every, const editing *edit,
+                 rome99_text *report, rome99_error *e) {
     rome99_world world;
     rome99_stream stream, windows;
+    rome99_text vocab = {0}, merges = {0};
     rome99_trainer *trainer = NULL;
     rome99_bpe *bpe = NULL;
     int failed;
     rome99_world_make(&world, recipe->seed);
-    if (make_tokenizer(&bpe, &world, dir, e)) return -1;
-    recipe->shape.V = rome99_bpe_size(bpe);
-    stream.world = windows.world = &world;
-    stream.bpe = windows.bpe = bpe;
-    stream.rng = rome99_world_stream(&world, TRAIN_STREAM);
-    windows.rng = rome99_world_stream(&world, WINDOW_STREAM);
-    failed = rome99_trainer_new(&trainer, recipe, &stream, e) || run_steps(trainer, recipe, e) ? -1 : 0;
+    failed = make_tokenizer(&bpe, &vocab, &merges, &world, e);
     if (!failed) {
-        uint64_t hash = rome99_trainer_finish(trainer);
-        const rome99_gpt2 *model = rome99_trainer_model(trainer);
-        int32_t end = rome99_bpe_endoftext(bpe);
-        rome99_text_printf(report, "vocabulary %lu, weights %08lx%08lx\n", (unsigned long)recipe->shape.V,
-                           (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
-        failed = write_data(dir, &world, edit, e) ||
-                         write_windows(dir, trainer, &windows, recipe, edit->layer, e) ||
-                         (recipe->masked ? rome99_checkpoint_write_twin(dir, model, end, 1, e)
-                                         : rome99_checkpoint_write(dir, model, end, 1, e))
+        recipe->shape.V = rome99_bpe_size(bpe);
+        stream.world = windows.world = &world;
+        stream.bpe = windows.bpe = bpe;
+        stream.rng = rome99_world_stream(&world, TRAIN_STREAM);
+        windows.rng = rome99_world_stream(&world, WINDOW_STREAM);
+        failed = rome99_trainer_new(&trainer, recipe, &stream, e) || take_up(trainer, state, e) ||
+                         run_steps(trainer, state, every, e)
                      ? -1
                      : 0;
     }
+    if (!failed) {
+        uint64_t hash = rome99_trainer_finish(trainer);
+        rome99_text_printf(report, "vocabulary %lu, weights %08lx%08lx\n", (unsigned long)recipe->shape.V,
+                           (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
+        failed = make_folder(dir, trainer, &windows, &vocab, &merges, edit, e);
+    }
+    if (!failed && rome99_exists(state) && remove(state) != 0)
+        failed = rome99_fail(e, state, "cannot be removed, though %s is complete", dir);
     rome99_trainer_free(trainer);
     rome99_bpe_free(bpe);
+    rome99_text_free(&vocab);
+    rome99_text_free(&merges);
     return failed;
+}
+
+/* "DIR.state", malloc'ed; NULL where memory is out. */
+static char *state_path(const char *dir) {
+    static const char end[] = ".state";
+    size_t length = strlen(dir);
+    char *path = malloc(length + sizeof end);
+    while (length > 1 && dir[length - 1] == '/') length--;
+    if (path) memcpy(path, dir, length), memcpy(path + length, end, sizeof end);
+    return path;
 }
 
 enum {
@@ -205,10 +246,12 @@ enum {
     V_STEPS,
     V_DECAY,
     CLAMP,
+    EVERY,
     OPTIONS
 };
 
-static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o, rome99_error *e) {
+static int read_options(rome99_recipe *r, editing *edit, size_t *every, const rome99_option *o,
+                        rome99_error *e) {
     size_t seed = (size_t)r->seed;
     if (rome99_read_size(&seed, o[SEED].name, o[SEED].value, 0, 4294967295u, e) ||
         rome99_read_size(&r->steps, o[STEPS].name, o[STEPS].value, 1, 10000000, e) ||
@@ -225,7 +268,8 @@ static int read_options(rome99_recipe *r, editing *edit, const rome99_option *o,
         rome99_read_double(&edit->lr, o[V_LR].name, o[V_LR].value, 0.0, e) ||
         rome99_read_size(&edit->iterations, o[V_STEPS].name, o[V_STEPS].value, 1, 10000, e) ||
         rome99_read_double(&edit->weight_decay, o[V_DECAY].name, o[V_DECAY].value, 0.0, e) ||
-        rome99_read_double(&edit->clamp, o[CLAMP].name, o[CLAMP].value, 0.0, e))
+        rome99_read_double(&edit->clamp, o[CLAMP].name, o[CLAMP].value, 0.0, e) ||
+        rome99_read_size(every, o[EVERY].name, o[EVERY].value, 1, 10000000, e))
         return -1;
     if (r->windows % 4) return rome99_fail(e, "--windows", "must be a multiple of 4");
     if (r->shape.D % r->shape.H) return rome99_fail(e, "--heads", "must divide the width");
@@ -255,13 +299,19 @@ int rome99_cmd_train(int argc, char **argv) {
         {"--v_num_grad_steps", "N", "for hparams.json (20)", NULL},
         {"--v_weight_decay", "X", "for hparams.json (0.3)", NULL},
         {"--clamp_norm_factor", "X", "for hparams.json (12)", NULL},
+        {"--every", "N", "steps between two writings of DIR.state (200)", NULL},
         {NULL, NULL, NULL, NULL}};
     const char *dir;
     rome99_command command = {
         "train DIR",
         "Generates a world, trains a byte-level BPE and a small GPT-2 on it, and writes\n"
         "DIR, which must not exist: a Hugging Face folder with what rome99 edit needs\n"
-        "beside it. The same options give the same bytes on every machine.\n",
+        "beside it. The same options give the same bytes on every machine.\n\n"
+        "While it trains, DIR.state holds what it has come to. After a stop the same\n"
+        "command takes it up from there, to the same bytes; --every and the options for\n"
+        "hparams.json may differ. DIR.state is removed when DIR is complete. A kill may\n"
+        "leave DIR.tmp-N, DIR.state.tmp-N, or DIR.state beside a complete DIR: remove\n"
+        "these unless another training into DIR runs.\n",
         NULL,
         NULL,
         1,
@@ -270,21 +320,22 @@ int rome99_cmd_train(int argc, char **argv) {
     editing edit = {2, 20, 0.13, 0.3, 12.0};
     rome99_text report = {0};
     rome99_error e;
-    char *temporary;
+    size_t every = 200;
+    char *temporary, *state;
     int code;
     command.options = options;
     command.positional = &dir;
     if ((code = rome99_parse(&command, argc, argv)) >= 0) return code;
-    if (read_options(&recipe, &edit, options, &e) || rome99_dir_begin(&temporary, dir, &e))
+    if (read_options(&recipe, &edit, &every, options, &e) || rome99_dir_begin(&temporary, dir, &e))
         return rome99_complain(&e);
-    if (make_folder(temporary, &recipe, &edit, &report, &e)) {
-        rome99_dir_abandon(temporary);
-        rome99_text_free(&report);
-        return rome99_complain(&e);
-    }
-    code = rome99_dir_commit(temporary, dir, &e) || rome99_print(report.bytes, report.size, &e)
+    rome99_dir_abandon(temporary); /* it was to know that a folder can be made */
+    state = state_path(dir);
+    code = (state ? train(dir, state, &recipe, every, &edit, &report, &e)
+                  : rome99_fail(&e, dir, "out of memory")) ||
+                   rome99_print(report.bytes, report.size, &e)
                ? rome99_complain(&e)
                : ROME99_DONE;
+    free(state);
     rome99_text_free(&report);
     return code;
 }

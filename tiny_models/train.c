@@ -22,7 +22,8 @@ struct rome99_trainer {
     rome99_recipe recipe;
     rome99_stream stream;
     rome99_gpt2 model;
-    size_t tensors, parameters, step;
+    size_t tensors, parameters;
+    uint64_t step;
     double *p, *g, *m, *v; /* (parameters) all tensors one after another; gradient; Adam's moments */
     double **grad;         /* (tensors) into g */
     rome99_adam adam;
@@ -198,6 +199,20 @@ void rome99_trainer_free(rome99_trainer *t) {
 }
 
 const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t) { return &t->model; }
+const rome99_recipe *rome99_trainer_recipe(const rome99_trainer *t) { return &t->recipe; }
+size_t rome99_trainer_done(const rome99_trainer *t) { return (size_t)t->step; }
+
+void rome99_trainer_parts(rome99_part parts[ROME99_PARTS], rome99_trainer *t) {
+    const rome99_part all[ROME99_PARTS] = {{"step", ROME99_ST_I64, &t->step, 1},
+                                           {"documents", ROME99_ST_I64, &t->stream.rng.state, 1},
+                                           {"masks", ROME99_ST_I64, &t->mask_rng.state, 1},
+                                           {"beta1_t", ROME99_ST_F64, &t->adam.beta1_t, 1},
+                                           {"beta2_t", ROME99_ST_F64, &t->adam.beta2_t, 1},
+                                           {"parameters", ROME99_ST_F64, t->p, t->parameters},
+                                           {"m", ROME99_ST_F64, t->m, t->parameters},
+                                           {"v", ROME99_ST_F64, t->v, t->parameters}};
+    memcpy(parts, all, sizeof all);
+}
 
 /* Draws what is hidden in all windows of a step; returns how many tokens are. */
 static size_t hide(rome99_trainer *t) {

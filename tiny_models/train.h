@@ -7,7 +7,7 @@
 
 #include "core/rome99.h"
 #include "files/bpe.h"
-#include "files/os.h"
+#include "files/safetensors.h"
 #include "world.h"
 
 /* Everything that decides what comes out. */
@@ -56,5 +56,24 @@ int rome99_trainer_step(rome99_trainer *t, double *loss, rome99_error *e);
 uint64_t rome99_trainer_finish(rome99_trainer *t);
 
 const rome99_gpt2 *rome99_trainer_model(const rome99_trainer *t);
+const rome99_recipe *rome99_trainer_recipe(const rome99_trainer *t);
+size_t rome99_trainer_done(const rome99_trainer *t); /* steps */
+
+/* All that the next step depends on beside the recipe: numbers that lie in the trainer, to be read or set
+ * between steps. An I64 is the bits of a uint64_t. */
+typedef struct {
+    const char *name;
+    rome99_st_dtype dtype; /* F64 or I64 */
+    void *data;
+    size_t count;
+} rome99_part;
+enum { ROME99_PARTS = 8 };
+void rome99_trainer_parts(rome99_part parts[ROME99_PARTS], rome99_trainer *t);
+
+/* The state of a training as a safetensors file: these parts, the recipe, the version of the program, a hash.
+ * write: whole or not at all. read: *t becomes what it was when the file was written; a file that is damaged
+ * or of another recipe or version is refused. Return 0, or -1 with *e set and the file and *t as they were. */
+int rome99_state_write(const char *path, rome99_trainer *t, rome99_error *e);
+int rome99_state_read(rome99_trainer *t, const char *path, rome99_error *e);
 
 #endif
