@@ -75,7 +75,7 @@ void rome99_plain(char *text, size_t size) {
     unsigned char *s = (unsigned char *)text;
     size_t i;
     for (i = 0; i < size; i++) {
-        const int pair = i + 1 < size && s[i] == 0xC2 && s[i + 1] < 0xA0;
+        const size_t pair = i + 1 < size && s[i] == 0xC2 && s[i + 1] < 0xA0;
         if (pair || s[i] < 0x20 || s[i] == 0x7F) s[i] = s[i + pair] = '?';
     }
 }
