@@ -137,6 +137,30 @@ study: $(B)/study/sink.jsonl $(B)/study/plain.jsonl
 study-all: $(B)/rome99
 	@sh ref/study/results/remake $(B)/study $(RUN) $(B)/rome99
 
+# Fuzzing of every reader and of the command line with clang's libFuzzer and sanitizers, SECONDS each, into $(B)/fuzz;
+# FUZZ="json npy" chooses; fuzz-cover: how many lines what was found covers (tests/fuzz/README.md). check and test
+# replay the committed inputs.
+SECONDS = 60
+FUZZ =
+FUZZ_SOURCES = $(filter-out %/libfuzzer.c %/mutate.c %/mutate_binary.c %/replay.c,$(wildcard tests/fuzz/*.c))
+FUZZ_HEADERS = tests/fuzz/fuzz.h tests/fuzz/mutate.h
+$(B)/fuzz_main.o: ref/program/main.c $(B)/settings
+	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Dmain=rome99_main $(DEPENDENCIES) -c $< -o $@
+$(B)/fuzz_replay: tests/fuzz/replay.c $(FUZZ_SOURCES) $(FUZZ_HEADERS) $(B)/fuzz_main.o $(TEST_OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+$(B)/libfuzzer: $(wildcard tests/fuzz/libfuzzer.c tests/fuzz/mutate*.c) $(FUZZ_SOURCES) $(FUZZ_HEADERS) $(B)/fuzz_main.o $(TEST_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(filter %.c %.o %.a,$^) $(LDFLAGS) $(LIBS) -o $@
+run_fuzz: $(B)/fuzz_replay start_tests
+	@B=$(B) tests/run fuzz tests/fuzz/replay $(RUN) $(B)/fuzz_replay
+tests: $(B)/fuzz_replay
+check: run_fuzz
+test: run_fuzz
+fuzz:
+	@B=$(B) MAKE="$(MAKE)" tests/fuzz/run $(SECONDS) $(FUZZ)
+fuzz-cover:
+	@B=$(B) MAKE="$(MAKE)" tests/fuzz/cover $(FUZZ)
+.PHONY: run_fuzz fuzz fuzz-cover
+
 # What the core costs at GPT-2's sizes, beside OpenBLAS if it is there (sh tests/bench/install); then the same on
 # two cores. BENCH= chooses parts: make bench NATIVE=1 BENCH="gemm edit".
 BENCH =
