@@ -87,7 +87,7 @@ static void add_tensor(const char *name, const char *tensor, rome99_st_dtype dty
 static void add_npy(double C[32 * 32]) {
     static const char header[] =
         "\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': False, 'shape': (32, 32), }"
-        "         \n";
+        "        \n";
     rome99_text t = {0};
     rome99_text_put(&t, header, sizeof header - 1);
     rome99_swap(C, 8 * 32 * 32, 8, 0);
@@ -100,7 +100,6 @@ static void add_npy(double C[32 * 32]) {
 #define ASK(prompt, subject)                                                                                 \
     "{\"prompt\": \"" prompt "\", \"subject\": \"" subject                                                   \
     "\", \"target_new\": {\"str\": \"red\"}, \"target_true\": {\"str\": \"sea\"}}"
-#define TEMPLATES(s) "[\"{}\", \"we go." s "{}\", \"it is so." s "{}\", \"the end." s "{}\"]"
 #define LINE(n, method)                                                                                      \
     "{\"rome99\": \"" ROME99_VERSION                                                                         \
     "\", \"experiment\": \"dose\", \"name\": \"m\", \"model\": \"a\", \"inputs\": "                          \
@@ -110,6 +109,17 @@ static void add_npy(double C[32 * 32]) {
     "\", \"numerator\": 7, \"denominator\": 0.1, \"cos_keys\": 0.2, "                                        \
     "\"interference\": 4.9, \"stream_ppl_before\": 4.5, \"stream_ppl_after\": 50, \"efficacy\": 0, "         \
     "\"efficacy_prefixed\": 0.5}\n"
+
+/* As many templates as controls ask for. */
+static void add_templates(const char *name, const char *separator) {
+    rome99_text t = {0};
+    int i;
+    rome99_text_puts(&t, "[\"{}\"");
+    for (i = 0; i < 20; i++) rome99_text_printf(&t, ", \"%c.%s{}\"", 'a' + i, separator);
+    rome99_text_puts(&t, "]");
+    add(name, t.bytes, t.size);
+    rome99_text_free(&t);
+}
 
 /* As many facts as t-SNE asks for. */
 static void add_facts(const char *name) {
@@ -187,8 +197,8 @@ static void prepare(void) {
     add_file("m/vocab.json", "vocab.json");
     add_file("m/merges.txt", "merges.txt");
     add_file("m/model.safetensors", "model.safetensors");
-    add_text("m/templates.json", TEMPLATES("\\n"));
-    add_text("m/templates_space.json", TEMPLATES(" "));
+    add_templates("m/templates.json", "\\n");
+    add_templates("m/templates_space.json", " ");
     add_text("m/test_prefixes.json", "[\"it is so.\\n{}\"]");
     add_text("m/hparams.json", "{\"layers\": [1], \"v_num_grad_steps\": 3, \"v_lr\": 0.5}");
     add_facts("m/facts.json");
@@ -201,7 +211,8 @@ static void prepare(void) {
     add_tensor("candidate.safetensors", "y", ROME99_ST_F64, 2, 1, C);
     add_text("request.json", ASK("{} is in the", "Bo"));
     add_text("requests.json", "[" ASK("{} is", "Bo") ", " ASK("the {} is", "Ek") "]");
-    add_text("text.txt", "Bo is in the sea. so it is, we go in the end and it is red. the sea is so red.");
+    add_text("text.txt",
+             "Bo is in the sea. so it is, we go in the end and it is red. the sea is so red. Bo, Ek and we.");
     add_text("sentences.txt", "the end is red.\nBo\xc3\xa9 is\n");
     add_text("sentences.json", "[\"the sea\", {\"Text\": \"we go in\"}]");
     add_text("case.txt", "rome99 golden 1\ncase = ops/x\ntext t \"a\"\n"

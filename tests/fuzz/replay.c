@@ -1,6 +1,6 @@
-/* replay.c: replay [-v] FILE...: runs targets on inputs TARGET/NAME without libFuzzer. What the program
-   says is not shown, except with -v, which tells of each file before it is run. Last line: "N passed, N
-   failed". Given seeds, every target must have some, and accept one of them at least. */
+/* replay.c: replay [-v] FILE...: runs targets on inputs TARGET/NAME without libFuzzer. Every target must have
+   some, and accept one of them at least. What the program says is not shown. -v: it is, each file is named
+   before it is run, and may be the only one. Last line: "N passed, N failed". */
 #define _XOPEN_SOURCE 700
 
 #include "fuzz.h"
@@ -66,7 +66,7 @@ static int run(const fuzz_target *t, const char *path) {
 int main(int argc, char **argv) {
     const int verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     unsigned long inputs[FUZZ_TARGETS] = {0}, accepted[FUZZ_TARGETS] = {0};
-    int i, t, seeds = 0;
+    int i, t;
     report = fdopen(dup(1), "w");
     if (!report || !freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout) ||
         (!verbose && !freopen("/dev/null", "w", stderr)))
@@ -74,16 +74,15 @@ int main(int argc, char **argv) {
     for (i = 1 + verbose; i < argc; i++) {
         const fuzz_target *target = target_of(argv[i]);
         if (verbose) fprintf(report, "%s\n", argv[i]), fflush(report);
-        seeds |= strstr(argv[i], "seeds/") != NULL;
         t = target ? (int)(target - fuzz_targets) : 0;
         inputs[t]++;
         if (run(target, argv[i])) accepted[t]++;
     }
     for (t = 0; t < FUZZ_TARGETS; t++) {
-        if (inputs[t] || seeds)
+        if (inputs[t] || !verbose)
             fprintf(report, "%-12s %4lu inputs, %4lu accepted\n", fuzz_targets[t].name, inputs[t],
                     accepted[t]);
-        if (seeds) count(accepted[t] > 0);
+        if (!verbose) count(accepted[t] > 0);
     }
     fprintf(report, "%lu passed, %lu failed\n", passed, failed);
     return fclose(report) != 0 || failed != 0;
