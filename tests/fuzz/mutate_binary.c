@@ -31,7 +31,7 @@ static size_t put_entry(rome99_text *out, rome99_value key, rome99_value v, size
     return at + count * element;
 }
 
-/* Offsets that follow from dtypes and shapes, and as many data. */
+/* Offsets that follow from dtypes and shapes, now and then beginning elsewhere, and as many data. */
 static size_t mend_offsets(unsigned char *data, size_t size, size_t most) {
     const size_t length = fuzz_number(data, 8), had = size - 8 - length;
     rome99_text out = {0};
@@ -45,7 +45,8 @@ static size_t mend_offsets(unsigned char *data, size_t size, size_t most) {
     items = rome99_json_items(rome99_json_root(doc));
     if (rome99_json_kind(rome99_json_root(doc)) == ROME99_OBJECT)
         while (rome99_json_next(&items, &key, &v))
-            if (rome99_json_kind(v) == ROME99_OBJECT) end = put_entry(&out, key, v, end);
+            if (rome99_json_kind(v) == ROME99_OBJECT)
+                end = put_entry(&out, key, v, fuzz_below(12) ? end : fuzz_below(end + 8));
     rome99_text_puts(&out, "}");
     rome99_json_free(doc);
     if (!out.failed && 8 + out.size + end <= most) {
@@ -114,6 +115,7 @@ size_t fuzz_mutate_npy(unsigned char *data, size_t size, size_t most) {
                                 fuzz_below(2) ? fuzz_mutate_bytes : fuzz_mutate_tokens);
     length = size - start - rest;
     fuzz_put_number(data + 8, length, bytes);
+    if (fuzz_below(10) == 0) fuzz_put_number(data + 8, fuzz_below(2 * size), bytes); /* a lie */
     return fuzz_below(4) ? mend_elements(data, size, most, start + length) : size;
 }
 
@@ -145,7 +147,7 @@ static size_t find_members(member *list, size_t most, const unsigned char *data,
 }
 
 /* Appends a local header, or, with the place of the member, an entry of the directory. */
-static void put_header(rome99_text *out, const unsigned char *name, size_t name_size, size_t size, size_t at,
+static void put_header(rome99_text *out, const void *name, size_t name_size, size_t size, size_t at,
                        int entry) {
     unsigned char h[46] = "PK\3\4";
     if (entry) memcpy(h, "PK\1\2", 4);
@@ -164,24 +166,23 @@ size_t fuzz_mutate_npz(unsigned char *data, size_t size, size_t most) {
     member list[16];
     const size_t n = find_members(list, 16, data, size), chosen = n ? fuzz_below(n) : 0, how = fuzz_below(8);
     rome99_text out = {0}, directory = {0};
-    size_t i, count = 0;
+    const size_t count = n + (how == 1) - (how == 3);
+    size_t i;
     unsigned char end[22] = "PK\5\6", *part;
     if (n == 0 || how == 0) return fuzz_mutate_bytes(data, size, most);
     part = malloc(2 * most + 32);
     for (i = 0; i < n + (how == 1); i++) {
         const member *m = &list[i < n ? i : chosen];
-        const char *name = how == 2 && i == chosen ? names[fuzz_below(6)] : NULL;
-        size_t part_size = m->size;
+        const char *new_name = how == 2 && i == chosen ? names[fuzz_below(6)] : NULL;
+        const void *name = new_name ? (const void *)new_name : data + m->name;
+        const size_t name_size = new_name ? strlen(new_name) : m->name_size;
+        size_t part_size = m->size, told;
         if (how == 3 && i == chosen) continue;
         memcpy(part, data + m->at, m->size);
         if (how > 3 && i == chosen) part_size = fuzz_mutate_npy(part, m->size, most);
-        for (count++; 1;) {
-            const unsigned char *text = name ? (const unsigned char *)name : data + m->name;
-            const size_t text_size = name ? strlen(name) : m->name_size;
-            put_header(&directory, text, text_size, part_size, out.size, 1);
-            put_header(&out, text, text_size, part_size, 0, 0);
-            break;
-        }
+        told = how == 4 && i == chosen ? fuzz_below(2 * size) : part_size; /* a lie */
+        put_header(&directory, name, name_size, told, out.size, 1);
+        put_header(&out, name, name_size, told, 0, 0);
         rome99_text_put(&out, part, part_size);
     }
     fuzz_put_number(end + 8, count, 2);

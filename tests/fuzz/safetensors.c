@@ -52,7 +52,8 @@ int fuzz_safetensors(const unsigned char *data, size_t size) {
     rome99_texts texts = {0};
     rome99_error a, b;
     double *C;
-    size_t i;
+    size_t i, covered = front;
+    int unknown = 0;
     int no_header = rome99_safetensors_parse(&header, path, data, front < size ? front : size, size, &a);
     int no_file = rome99_safetensors_read(&whole, path, &b);
     fuzz_memory(size, 32);
@@ -64,8 +65,11 @@ int fuzz_safetensors(const unsigned char *data, size_t size) {
         const size_t place = rome99_safetensors_place(header, h);
         if (strcmp(t->name, h->name) != 0 || h->data || place > size || bytes > size - place)
             fuzz_wrong("tensor '%s' lies at %zu, %zu bytes of %zu", t->name, place, bytes, size);
+        covered += bytes;
+        unknown |= t->dtype == ROME99_ST_OTHER;
         use(whole, t);
     }
+    if (!no_file && !unknown && covered != size) fuzz_wrong("%zu bytes are covered, not %zu", covered, size);
     if (!no_file) write_and_read(whole);
     if (!no_header) rome99_safetensors_free(header);
     if (!no_file) rome99_safetensors_free(whole);
