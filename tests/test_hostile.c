@@ -598,6 +598,42 @@ static void test_collapse(void) {
           rome99_edit_growth(&m));
 }
 
+/* The change of m where one of its sums is inf - inf: of the edited model, or of the original. */
+static void test_change(void) {
+    static const int32_t ids[2] = {1, 2};
+    const struct {
+        double bias, proj, W1, rms,
+            logp; /* of c_fc, of c_proj; of W1 the first row, and of the second with - */
+    } cases[] = {{10.0, 1.0, 1e308, inf, -inf}, {10.0, 1.0, 0.0, 0.0, 0.0}, {1e200, 1e200, 0.0, none, 0.0}};
+    size_t i, j;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rome99_texts texts = {0};
+        rome99_memory memory = {NULL, 0};
+        rome99_score after;
+        double W1[4] = {0}, rms = -1.0;
+        model m;
+        make_model(&m, 5, 4, 2, 2, 1, 1, 3);
+        spoil(&m, (change){OF(0, FC_W), 0, 0});
+        spoil(&m, (change){OF(0, FC_B), 0, cases[i].bias});
+        spoil(&m, (change){OF(0, PROJ_B), 0, 0});
+        for (j = 0; j < 4; j++) {
+            double sign = j < 2 ? 1.0 : -1.0;
+            m.p[OF(0, PROJ_W)][j] = sign * cases[i].proj;
+            W1[j] = sign * cases[i].W1;
+        }
+        CHECK(!rome99_texts_add(&texts, ids, 2, ids + 1, 0, 1, &e) &&
+                  !rome99_measure(NULL, &after, &rms, &m.gpt2, 0, W1, &texts, NULL, &memory, &e),
+              "%s", e.text);
+        CHECK(rms == cases[i].rms || (isnan(rms) && isnan(cases[i].rms)), "change %lu: rms %g, expected %g",
+              (unsigned long)i, rms, cases[i].rms);
+        CHECK(cases[i].logp == 0.0 ? isfinite(after.logp) : after.logp == cases[i].logp,
+              "change %lu: log p %g", (unsigned long)i, after.logp);
+        rome99_texts_free(&texts);
+        rome99_memory_free(&memory);
+        free_model(&m);
+    }
+}
+
 /* ------------------------------------------------------------------- shapes and lengths */
 
 /* Tokens of a text. */
@@ -1058,7 +1094,47 @@ static void test_trace(void) {
     command(rome99_cmd_edit, 0, "\"method\": \"rome\"", "", plain);
     command(rome99_cmd_edit, 2, "", LOGITS, traced);
     CHECK(!rome99_exists(trace), "%s was written", trace);
+    make_sided(&m, 1, 1e200, " is"); /* gelu_new' there is 0 times inf */
+    put_model(&m, 0);
+    free_model(&m);
+    command(rome99_cmd_edit, 2, "",
+            "/request: request 1 of 1: subject \"Paris\": the gradient of delta overflows in forward 1\n",
+            plain);
     free(request), free(trace);
+}
+
+/* u^T C u is negative: I and rms are null, and "-" in the text. A token of p = 0 is listed once by next. */
+static void test_nothing(void) {
+    char *request = rome99_path(dir, "request");
+    const char *const json[] = {"edit", dir, request, "--no-ppl", "--json", NULL},
+                      *const text[] = {"edit", dir, request, "--no-ppl", NULL},
+                      *const next[] = {"next", dir, "Paris", "--top", "3", NULL};
+    static char got[2][20000];
+    double C[16];
+    size_t i;
+    unsigned long id[3] = {0, 0, 0};
+    model m;
+    make(&m, T, 4, 4, 1, 1);
+    spoil(&m, (change){OF(0, FC_W), 0, 0});
+    spoil(&m, (change){OF(0, FC_B), 0, 10});
+    spoil(&m, (change){ROME99_LN_F_G, 1e305, 0});
+    put_model(&m, 0);
+    for (i = 0; i < 16; i++) C[i] = i % 5 ? -1e3 : 1.0;
+    put_tensor("cov.safetensors", "C", "F64", 8, 4, 4, C);
+    command(rome99_cmd_next, 0, "1.000000", "", next);
+    run(rome99_cmd_next, got[0], got[1], sizeof got[0], next);
+    CHECK(sscanf(got[0], "%*f %lu %*[^\n] %*f %lu %*[^\n] %*f %lu", &id[0], &id[1], &id[2]) == 3 && id[0] != id[1] &&
+              id[1] != id[2] && id[0] != id[2],
+          "next: %s", got[0]);
+    spoil(&m, (change){ROME99_LN_F_G, 0, 1});
+    put_model(&m, 0);
+    free_model(&m);
+    put_text("request",
+             "{\"prompt\": \"{} is\", \"subject\": \"Paris\", \"target_new\": {\"str\": \"Italy\"}}");
+    command(rome99_cmd_edit, 0, "\"interference\": null, \"rms_predicted\": null", "", json);
+    command(rome99_cmd_edit, 0, "  interference (E4) -\n", "", text);
+    remove(path_of("cov.safetensors"));
+    free(request);
 }
 
 /* What fits double but not the float32 of the checkpoint; training that diverges. */
@@ -1066,9 +1142,9 @@ static void test_float32(void) {
     char *request = rome99_path(dir, "request"), *saved = rome99_path(dir, "saved");
     const char *const words[] = {"edit",   dir,   request, "--v_lr=1e100", "--clamp_norm_factor=1e100",
                                  "--save", saved, NULL},
-                      *const train[] = {"train",       saved,       "--lr=1e100", "--steps=3",
-                                        "--layers=1",  "--width=4", "--heads=1",  "--positions=8",
-                                        "--windows=4", "--layer=0", NULL};
+                      *train[] = {"train",       saved,       "--steps=2", "--lr=1e100",
+                                  "--layers=1",  "--width=4", "--heads=1", "--positions=8",
+                                  "--windows=4", "--layer=0", NULL};
     static char got[2][20000];
     model m;
     int code;
@@ -1080,9 +1156,14 @@ static void test_float32(void) {
               strstr(got[1], " does not fit float32\n") && !rome99_exists(saved),
           "--save of a huge weight: exit %d, \"%s\", \"%s\"", code, got[0], got[1]);
     code = run(rome99_cmd_train, got[0], got[1], sizeof got[0], train);
-    CHECK(code == 2 && !*got[0] && strncmp(got[1], "rome99: training diverges: ", 27) == 0 &&
-              !rome99_exists(saved),
+    CHECK(code == 2 && !*got[0] && !rome99_exists(saved) &&
+              strcmp(got[1], "rome99: training diverges: the loss is not finite in step 2\n") == 0,
           "train --lr 1e100: exit %d, \"%s\", \"%s\"", code, got[0], got[1]);
+    train[2] = "--steps=1";
+    code = run(rome99_cmd_train, got[0], got[1], sizeof got[0], train);
+    CHECK(code == 2 && !*got[0] && !rome99_exists(saved) &&
+              strncmp(got[1], "rome99: training diverges: a weight of ", 39) == 0,
+          "one step: exit %d, \"%s\", \"%s\"", code, got[0], got[1]);
     free(request), free(saved);
 }
 
@@ -1116,6 +1197,7 @@ int main(int argc, char **argv) {
         put_usual();
         test_weights();
         test_collapse();
+        test_change();
         test_lengths();
         test_streams(T);
         test_settings();
@@ -1124,6 +1206,7 @@ int main(int argc, char **argv) {
         test_overflowing();
         test_requests();
         test_trace();
+        test_nothing();
         test_float32();
         test_not_finite();
     }

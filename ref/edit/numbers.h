@@ -12,7 +12,7 @@ int rome99_finite(const double *x, size_t n);
 /* Logits (n) of a text. */
 int rome99_check_logits(const double *logits, size_t n, rome99_error *e);
 
-/* Keys, MLP outputs, delta and its gradients, of which |.|^2 is finite too; m_u, which is not 0; the losses. */
+/* Keys, MLP outputs and gradients, of which |.|^2 is finite too; m_u, which is not 0; the losses, and so delta. */
 int rome99_check_pair(const rome99_pair *pair, const char *where, rome99_error *e);
 
 /* u, whose key is not 0 and which has length 1; the denominator, which is not 0; r / denominator. */
