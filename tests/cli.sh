@@ -1004,6 +1004,9 @@ for option in --json --dry-run "--trace=$O/t.safetensors" "--save=$O/new"; do
         edit $V $W/req.json $option
 done
 
+echo "[$(cat "$W/fact.json")]" >"$V/facts.json"
+bad "a zero key: study" "facts.json: record 1: subject \"Paris\": the key k_bar is zero" study dose $V --real 0
+
 # ------------------------------------------------------------- demo, and the tiny checkpoint
 
 mkdir "$W/tiny"
