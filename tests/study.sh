@@ -402,6 +402,10 @@ refused "no such group" "line 8" '8s/"group": "[^"]*"/"group": "none"/'
 refused "a point without a place" "line 97" '97s/"pca": \[[^]]*\]/"pca": []/'
 refused "a matrix that is none" "line 99" '99s/"norm": \[\[/"norm": [[], [/'
 refused "an update that is none" "line 98" '98s/"u": \[[^]]*\]/"u": []/'
+for real in null 17 2.5; do
+    sed "1s/\"real\": 3,/\"real\": $real,/" "$D/dose.jsonl" >"$D/wrong"
+    bad "report: a dose of $real" "$D/wrong: line 1: \"real\" must be a whole number from 0 to 16" report "$D/wrong"
+done
 sed '6s/"numerator": [^,]*/"numerator": 0.5/' "$D/core.jsonl" >"$D/wrong"
 bad "one line, two contents" "$D/wrong: line 6" report "$D/core.jsonl" "$D/wrong"
 has "one line, two contents: the other file" "$(cat "$D/stderr")" "$D/core.jsonl: line 6"

@@ -76,6 +76,9 @@ static int read_run(rome99_edits *edits, rome99_lines lines, const char *experim
             return -1;
         if (strcmp(experiment, "dose") == 0) edits->real = rome99_result_number(line, "real", e);
         if (e->text[0]) return -1;
+        if (!(edits->real >= 0.0 && edits->real <= 16.0 && edits->real == (double)(int)edits->real))
+            return rome99_fail(e, line->path, "line %lu: \"real\" must be a whole number from 0 to 16",
+                               (unsigned long)line->number);
     }
     mark_cases(edits);
     return 0;
