@@ -240,7 +240,7 @@ static int append_text(rome99_tokens *t, size_t *used, size_t j, const rome99_bp
         ;
     t->lookup[j] = at_end ? n - 1 : i;
     if (j == 0)
-        for (t->subject_tokens = 0; i + 1 > 0 && ends[i] + size > last_byte + 1; i--) {
+        for (t->subject_tokens = 0; ends[i] + size > last_byte + 1; i--) {
             t->subject_tokens++;
             if (i == 0) break;
         }
