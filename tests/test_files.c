@@ -219,7 +219,8 @@ static void test_path(void) {
     size_t i;
     for (i = 0; i < 4; i++) {
         char *path = rome99_path(cases[i][0], cases[i][1]);
-        CHECK(path != NULL && !strcmp(path, cases[i][2]), "got %s, not %s", path, cases[i][2]);
+        CHECK(path != NULL && !strcmp(path, cases[i][2]), "got %s, not %s", path ? path : "nothing",
+              cases[i][2]);
         free(path);
     }
     CHECK(rome99_seconds() >= now, "time goes back");

@@ -368,7 +368,7 @@ static void test_refusals(void) {
 static void print(const char *name, const double *a, size_t rows, size_t cols) {
     size_t i;
     printf("%s %lu %lu\n", name, (unsigned long)rows, (unsigned long)cols);
-    for (i = 0; i < rows * cols; i++) printf("%.17g%c", a[i], (i + 1) % cols ? ' ' : '\n');
+    for (i = 0; i < rows * cols; i++) printf("%.17g%c", a[i], (i + 1) % cols > 0 ? ' ' : '\n');
 }
 
 /* Blocks "name rows cols", then the numbers. t-SNE at its start and after 40 iterations. */

@@ -73,7 +73,7 @@ static void core(rome99_text *t, const invention *v) {
             int first = fact < 4, there = (k == 1 && first) || (k == 3 && v->first_beside);
             if ((k == 3 && fact < 6) || (k == 4 && fact >= 6)) continue;
             rome99_text_printf(t, "%s{\"what\": \"%s\", \"fact\": %d, \"pca\": [%d, %d], \"tsne\": [%d, %d]}",
-                               fact + k ? ", " : "", what[k], fact, k, fact, there ? 100 : 0, fact);
+                               fact + k > 0 ? ", " : "", what[k], fact, k, fact, there ? 100 : 0, fact);
         }
     rome99_text_puts(t, "]}\n");
 }

@@ -202,7 +202,7 @@ static int read_shape(rome99_shape *s, const char *text, rome99_error *e) {
             return -1;
     }
     s->F = 4 * s->D;
-    return s->D % s->H ? rome99_fail(e, "--shape", "D %zu is not a multiple of H %zu", s->D, s->H) : 0;
+    return s->D % s->H != 0 ? rome99_fail(e, "--shape", "D %zu is not a multiple of H %zu", s->D, s->H) : 0;
 }
 
 static int read_dtype(rome99_st_dtype *dtype, const char *text, rome99_error *e) {

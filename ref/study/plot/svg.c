@@ -122,7 +122,7 @@ static unsigned entry(const struct rome99_marks *marks, size_t k) {
     unsigned kinds = 0;
     size_t i;
     for (i = 0; own->name && i < marks->count; i++) {
-        if (m[i].style != own->style || !m[i].name || strcmp(strings + m[i].name, strings + own->name))
+        if (m[i].style != own->style || !m[i].name || strcmp(strings + m[i].name, strings + own->name) != 0)
             continue;
         if (i < k) return 0;
         kinds |= 1U << m[i].kind;

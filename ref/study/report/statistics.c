@@ -13,7 +13,7 @@ static uint64_t order(double x) {
     const uint64_t sign = (uint64_t)1 << 63;
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return bits & sign ? ~bits : bits | sign;
+    return (bits & sign) ? ~bits : bits | sign;
 }
 
 static int compare(const void *a, const void *b) {
@@ -100,7 +100,7 @@ double rome99_roc_area(const double *score, const unsigned char *positive, size_
 
 size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigned char *positive, size_t n) {
     const size_t P = count_positive(positive, n), N = n - P;
-    size_t i, points = 1, p = 0, q = 0;
+    size_t i, points = 1, p = 0, q;
     item *a = P && N ? sort_items(score, n) : NULL;
     if (!a) return 0;
     x[0] = y[0] = 0.0;
