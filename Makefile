@@ -197,6 +197,15 @@ STRICT =
 ports: $(B)/rome99 $(B)/librome99.a
 	@STRICT=$(STRICT) sh tests/ports/run $(NAMES)
 
+# gcc -fanalyzer, clang-tidy and cppcheck over every source (tests/analyse: what is off or judged, and why); the tests
+# and every command, with good and bad input, under valgrind. A tool that is not there is skipped.
+analyse: $(B)/golden_cases.h
+	@B=$(B) sh tests/analyse/run
+memcheck:
+	@$(MAKE) -s B=$(B)/memcheck CFLAGS="-O1 -g" NATIVE= OMP= all tests
+	@B=$(B)/memcheck sh tests/analyse/memcheck
+.PHONY: analyse memcheck
+
 # ---------------------------------------------------------------------------- the main job
 
 demo: $(B)/rome99
