@@ -13,7 +13,7 @@ typedef struct {
     size_t size;
 } sample;
 
-#define S(literal) {literal, sizeof literal - 1}
+#define S(literal) {literal, sizeof(literal) - 1}
 
 static const sample good[] = {
     S("0"), S("-0"), S("1"), S("-1"), S("10"), S("1.5"), S("0.0"), S("-0.25"), S("1e5"), S("1E5"),

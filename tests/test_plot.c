@@ -51,14 +51,14 @@ static const char *malformed(const char *s) {
         tag = ++s;
         n = strcspn(s + (*s == '/'), " >/");
         if (*tag == '/') {
-            if (depth == 0 || strncmp(open[--depth], tag + 1, n) || open[depth][n] == 0) return tag;
+            if (depth == 0 || strncmp(open[--depth], tag + 1, n) != 0 || open[depth][n] == 0) return tag;
             s += n + 1;
             if (*s != '>') return s;
             continue;
         }
         for (s += n; *s == ' ';) {
             s += 1 + strspn(s + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789");
-            if (strncmp(s, "=\"", 2)) return s;
+            if (strncmp(s, "=\"", 2) != 0) return s;
             s += 2;
             s += strcspn(s, "\"<>");
             if (*s++ != '"') return s;
@@ -125,7 +125,7 @@ static box extent(const char *s, const char *name) {
             if (turned == 0 && attribute(s, "transform")) turned = depth;
         }
         if ((!name || inside) && !turned) join_tag(&b, s);
-        if (strncmp(s, "</g", 3)) continue;
+        if (strncmp(s, "</g", 3) != 0) continue;
         if (inside == depth) inside = 0;
         if (turned == depth) turned = 0;
         depth--;
