@@ -92,22 +92,7 @@ size() { wc -c <"$1" | tr -d ' '; }
 
 # ----------------------------------------------------------------------------- the model
 
-# A trained folder, made small: eight facts of each group, the first 16 windows, four sentences.
-shrink() { # FOLDER
-    { echo '['
-      awk '/"case_id": / { i++ } i > 0 && (i - 1) % 40 < 8' "$1/facts.json" | sed '$s/,$//'
-      echo ']'; } >"$D/facts" && mv "$D/facts" "$1/facts.json"
-    n=$(od -An -tu1 -N8 "$1/windows.safetensors" | awk '{ print $1 + 256 * $2 }')
-    header=$(dd if="$1/windows.safetensors" bs=1 skip=8 count="$n" 2>"$D/dd" |
-        sed 's/\[128,64\]/[16,64]/; s/\[0,32768\]/[0,4096]/')
-    { dd if="$1/windows.safetensors" bs=8 count=1
-      printf "%-${n}s" "$header"
-      dd if="$1/windows.safetensors" bs=8 skip=$((n / 8 + 1)) count=512; } >"$D/windows" 2>"$D/dd" &&
-        mv "$D/windows" "$1/windows.safetensors"
-    sed -n 1,4p "$1/sentences.txt" >"$D/s" && mv "$D/s" "$1/sentences.txt"
-    sed '4s/,$/]/; 5,$d' "$1/test_prefixes.json" >"$D/p" && mv "$D/p" "$1/test_prefixes.json"
-    sed 's/"v_num_grad_steps": [0-9]*/"v_num_grad_steps": 3/' "$1/hparams.json" >"$D/h" && mv "$D/h" "$1/hparams.json"
-}
+. tests/shrink.sh
 for model in "$M" "$D/masked --masked 4"; do
     # shellcheck disable=SC2086
     rome99 train $model --steps 20 --windows 4 --width 16 --layers 3 --heads 2 --layer 1 >"$D/stdout" 2>"$D/stderr" ||
