@@ -206,6 +206,13 @@ memcheck:
 	@B=$(B)/memcheck sh tests/analyse/memcheck
 .PHONY: analyse memcheck
 
+# What is on the disk after kills, on full disks, after write errors. NAMES: of which commands; KILLS: how many at
+# moments in time for each (tests/disk.sh).
+KILLS =
+disk: $(B)/rome99
+	@NAMES="$(NAMES)" KILLS=$(KILLS) B=$(B) sh tests/disk.sh $(RUN) $(B)/rome99
+.PHONY: disk
+
 # ---------------------------------------------------------------------------- the main job
 
 demo: $(B)/rome99
