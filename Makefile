@@ -190,6 +190,16 @@ run_real_memory: $(B)/rome99 $(B)/random_model start_tests
 real: run_real_tokenizer run_real_agree run_real_memory
 	@B=$(B) tests/run --sum
 
+# A build in which any allocation and any call of files can be made to fail (tests/faults/faults.h). make faults: every
+# one of them fails once, in every command of the table in tests/faults; FAULTS= chooses commands.
+FAULTS =
+FAULT_BUILD = B=$(B)/faults CFLAGS="-O2 -include tests/faults/faults.h" LDFLAGS=$(B)/faults/faults.o
+$(B)/faults.o: tests/faults/faults.c tests/faults/faults.h $(B)/settings
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+fault_program:
+	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/faults.o
+	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/rome99
+
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
 NAMES =
@@ -240,5 +250,5 @@ clean:
 QUICK =
 
 .PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
+    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene fault_program \
     run_sink run_plain $(QUICK_TESTS:%=run_%)
