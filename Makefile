@@ -196,9 +196,14 @@ FAULTS =
 FAULT_BUILD = B=$(B)/faults CFLAGS="-O2 -include tests/faults/faults.h" LDFLAGS=$(B)/faults/faults.o
 $(B)/faults.o: tests/faults/faults.c tests/faults/faults.h $(B)/settings
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
-fault_program:
+$(B)/fault_driver: $(wildcard tests/faults/*.[ch]) ref/program/main.c $(TEST_OBJECTS) $(B)/faults.o
+	$(CC) $(ALL_CFLAGS) -Dmain=rome99_main -c ref/program/main.c -o $(B)/fault_main.o
+	$(CC) $(REQUIRED) -O2 -static tests/faults/driver.c tests/faults/folder.c $(B)/fault_main.o $(TEST_OBJECTS) $(B)/faults.o \
+	    $(LIBS) -o $@
+faults:
 	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/faults.o
-	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/rome99
+	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/rome99 $(B)/faults/fault_driver $(B)/faults/random_model
+	@B=$(B)/faults sh tests/faults/run $(FAULTS)
 
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
@@ -250,5 +255,5 @@ clean:
 QUICK =
 
 .PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene fault_program \
+    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene faults \
     run_sink run_plain $(QUICK_TESTS:%=run_%)

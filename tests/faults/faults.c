@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+void (*rome99_fault_hook)(rome99_fault_call call);
+
 static struct {
     rome99_fault_kind kind;
     size_t n; /* which call */
@@ -27,10 +29,20 @@ void rome99_fault_set(rome99_fault_kind kind, size_t n, int sticky) {
 void rome99_fault_clear(void) { state.kind = ROME99_FAULT_NONE; }
 
 size_t rome99_fault_count(rome99_fault_kind kind) {
-    return kind == ROME99_FAULT_MEMORY                               ? state.memory
-           : kind == ROME99_FAULT_IO || kind == ROME99_FAULT_KILL    ? state.io
-           : kind == ROME99_FAULT_SHORT || kind == ROME99_FAULT_TEAR ? state.writes
-                                                                     : 0;
+    switch (kind) {
+    case ROME99_FAULT_NONE:
+        break;
+    case ROME99_FAULT_MEMORY:
+        return state.memory;
+    case ROME99_FAULT_IO:
+    case ROME99_FAULT_FULL:
+    case ROME99_FAULT_KILL:
+        return state.io;
+    case ROME99_FAULT_SHORT:
+    case ROME99_FAULT_TEAR:
+        return state.writes;
+    }
+    return 0;
 }
 
 size_t rome99_fault_blocks(void) { return state.blocks; }
@@ -48,7 +60,7 @@ static void report(void) {
 
 /* At the first call. */
 static void read_environment(void) {
-    static const char *const kinds[] = {"none", "memory", "io", "kill", "short", "tear"};
+    static const char *const kinds[] = {"none", "memory", "io", "full", "kill", "short", "tear"};
     static int done;
     const char *fault = getenv("ROME99_FAULT"), *colon = fault ? strchr(fault, ':') : NULL;
     size_t i;
@@ -68,20 +80,33 @@ static void read_environment(void) {
 /* Whether the call whose number is `count` has its turn. */
 static int due(size_t count) { return count == state.n || (state.sticky && count > state.n); }
 
-static int memory_fails(void) {
+static void begin(rome99_fault_call call) {
+    const int reason = errno;
     read_environment();
-    state.memory++;
+    state.memory += call == ROME99_CALL_MEMORY;
+    state.io += call != ROME99_CALL_MEMORY;
+    state.writes += call == ROME99_CALL_WRITE;
+    if (rome99_fault_hook) rome99_fault_hook(call);
+    errno = reason;
+}
+
+static int memory_fails(void) {
+    begin(ROME99_CALL_MEMORY);
     if (state.kind != ROME99_FAULT_MEMORY || !due(state.memory)) return 0;
     errno = ENOMEM;
     return 1;
 }
 
-static int io_fails(int reason) {
-    read_environment();
-    state.io++;
+static int io_fails(rome99_fault_call call, int reason) {
+    const int room = call == ROME99_CALL_SPACE || call == ROME99_CALL_WRITE;
+    begin(call);
     if (state.kind == ROME99_FAULT_KILL && due(state.io)) raise(SIGKILL);
-    if (state.kind != ROME99_FAULT_IO || !due(state.io)) return 0;
-    errno = reason;
+    if (state.kind == ROME99_FAULT_FULL && room && state.io >= state.n)
+        errno = ENOSPC;
+    else if (state.kind == ROME99_FAULT_IO && due(state.io))
+        errno = reason;
+    else
+        return 0;
     return 1;
 }
 
@@ -109,7 +134,9 @@ int rome99_fault_posix_memalign(void **p, size_t alignment, size_t size) {
 }
 
 char *rome99_fault_realpath(const char *path, char *resolved) {
-    char *p = memory_fails() ? NULL : (realpath)(path, resolved);
+    char *p = memory_fails() ? NULL : (realpath)(path, resolved), here[4096];
+    size_t n = p && rome99_fault_hook && getcwd(here, sizeof here) ? strlen(here) : 0;
+    if (n > 0 && strncmp(p, here, n) == 0 && p[n] == '/') memmove(p, p + n + 1, strlen(p + n));
     return resolved ? p : counted(p);
 }
 
@@ -143,13 +170,14 @@ static int flush_to_full(FILE *f) {
 }
 
 FILE *rome99_fault_fopen(const char *path, const char *mode) {
-    FILE *f = io_fails(EACCES) ? NULL : (fopen)(path, mode);
+    const rome99_fault_call call = *mode == 'r' ? ROME99_CALL_LOOK : ROME99_CALL_SPACE;
+    FILE *f = io_fails(call, EACCES) ? NULL : (fopen)(path, mode);
     state.streams += f != NULL;
     return f;
 }
 
 int rome99_fault_fclose(FILE *f) {
-    const int fails = io_fails(EIO);
+    const int fails = io_fails(ROME99_CALL_LOOK, EIO);
     const int failed = (fclose)(f);
     state.streams--;
     if (fails) errno = EIO;
@@ -158,7 +186,7 @@ int rome99_fault_fclose(FILE *f) {
 
 size_t rome99_fault_fread(void *to, size_t size, size_t n, FILE *f) {
     int kept;
-    if (!io_fails(EIO)) return (fread)(to, size, n, f);
+    if (!io_fails(ROME99_CALL_LOOK, EIO)) return (fread)(to, size, n, f);
     (void)(fflush)(f); /* what was read ahead is read again */
     kept = swap_in(f, "/", O_RDONLY);
     n = (fread)(to, size, n, f);
@@ -173,8 +201,7 @@ static void write_half(const void *from, size_t bytes, FILE *f) {
 }
 
 size_t rome99_fault_fwrite(const void *from, size_t size, size_t n, FILE *f) {
-    const int fails = io_fails(ENOSPC), torn = state.kind == ROME99_FAULT_TEAR;
-    state.writes++;
+    const int fails = io_fails(ROME99_CALL_WRITE, ENOSPC), torn = state.kind == ROME99_FAULT_TEAR;
     if ((torn || state.kind == ROME99_FAULT_SHORT) && due(state.writes)) {
         write_half(from, size * n, f);
         if (torn) raise(SIGKILL);
@@ -188,17 +215,17 @@ size_t rome99_fault_fwrite(const void *from, size_t size, size_t n, FILE *f) {
 }
 
 int rome99_fault_fputs(const char *s, FILE *f) {
-    const int fails = io_fails(ENOSPC), result = (fputs)(s, f);
+    const int fails = io_fails(ROME99_CALL_SPACE, ENOSPC), result = (fputs)(s, f);
     return fails && flush_to_full(f) ? EOF : result;
 }
 
 int rome99_fault_putchar(int c) {
-    const int fails = io_fails(ENOSPC), result = (putchar)(c);
+    const int fails = io_fails(ROME99_CALL_SPACE, ENOSPC), result = (putchar)(c);
     return fails && flush_to_full(stdout) ? EOF : result;
 }
 
 int rome99_fault_printf(const char *format, ...) {
-    const int fails = io_fails(ENOSPC);
+    const int fails = io_fails(ROME99_CALL_SPACE, ENOSPC);
     int result;
     va_list list;
     va_start(list, format);
@@ -207,20 +234,28 @@ int rome99_fault_printf(const char *format, ...) {
     return fails && flush_to_full(stdout) ? -1 : result;
 }
 
-int rome99_fault_fflush(FILE *f) { return io_fails(ENOSPC) ? flush_to_full(f) : (fflush)(f); }
-int rome99_fault_fseek(FILE *f, long offset, int from) {
-    return io_fails(EIO) ? -1 : (fseek)(f, offset, from);
+int rome99_fault_fflush(FILE *f) {
+    return io_fails(ROME99_CALL_SPACE, ENOSPC) ? flush_to_full(f) : (fflush)(f);
 }
-long rome99_fault_ftell(FILE *f) { return io_fails(EIO) ? -1 : (ftell)(f); }
+int rome99_fault_fseek(FILE *f, long offset, int from) {
+    return io_fails(ROME99_CALL_LOOK, EIO) ? -1 : (fseek)(f, offset, from);
+}
+long rome99_fault_ftell(FILE *f) { return io_fails(ROME99_CALL_LOOK, EIO) ? -1 : (ftell)(f); }
 
 /* ------------------------------------------------------------------------------- files */
 
-int rome99_fault_fsync(int fd) { return io_fails(EIO) ? -1 : (fsync)(fd); }
-int rome99_fault_rename(const char *from, const char *to) { return io_fails(EIO) ? -1 : (rename)(from, to); }
-int rome99_fault_remove(const char *path) { return io_fails(EIO) ? -1 : (remove)(path); }
-int rome99_fault_mkdir(const char *path, mode_t mode) { return io_fails(EACCES) ? -1 : (mkdir)(path, mode); }
-int rome99_fault_stat(const char *path, struct stat *s) { return io_fails(EIO) ? -1 : (stat)(path, s); }
+int rome99_fault_fsync(int fd) { return io_fails(ROME99_CALL_SPACE, EIO) ? -1 : (fsync)(fd); }
+int rome99_fault_rename(const char *from, const char *to) {
+    return io_fails(ROME99_CALL_LOOK, EIO) ? -1 : (rename)(from, to);
+}
+int rome99_fault_remove(const char *path) { return io_fails(ROME99_CALL_REMOVE, EIO) ? -1 : (remove)(path); }
+int rome99_fault_mkdir(const char *path, mode_t mode) {
+    return io_fails(ROME99_CALL_SPACE, EACCES) ? -1 : (mkdir)(path, mode);
+}
+int rome99_fault_stat(const char *path, struct stat *s) {
+    return io_fails(ROME99_CALL_LOOK, EIO) ? -1 : (stat)(path, s);
+}
 int rome99_fault_nftw(const char *path, int visit(const char *, const struct stat *, int, struct FTW *),
                       int descriptors, int flags) {
-    return io_fails(EIO) ? -1 : (nftw)(path, visit, descriptors, flags);
+    return io_fails(ROME99_CALL_REMOVE, EIO) ? -1 : (nftw)(path, visit, descriptors, flags);
 }

@@ -5,6 +5,7 @@
      ROME99_FAULT=KIND:N[:sticky]   the N-th call of that kind, from 1; sticky: all later ones, too
        memory  an allocation returns NULL
        io      a call of files fails; for reads and writes the stream's own system call does
+       full    from that call of files on all that need room on the disk fail
        kill    SIGKILL before a call of files
        short   an fwrite writes half of its bytes, then fails
        tear    an fwrite writes half of its bytes, then SIGKILL
@@ -33,6 +34,7 @@ typedef enum {
     ROME99_FAULT_NONE,
     ROME99_FAULT_MEMORY,
     ROME99_FAULT_IO,
+    ROME99_FAULT_FULL,
     ROME99_FAULT_KILL,
     ROME99_FAULT_SHORT,
     ROME99_FAULT_TEAR
@@ -41,11 +43,23 @@ typedef enum {
 /* The n-th call of the kind from now on fails, and those after it where sticky. */
 void rome99_fault_set(rome99_fault_kind kind, size_t n, int sticky);
 void rome99_fault_clear(void);
-/* Calls since the last set, or since the start: of MEMORY, of IO and KILL, of SHORT and TEAR. */
+/* Calls since the last set, or since the start: of MEMORY; of IO, FULL and KILL; of SHORT and TEAR. */
 size_t rome99_fault_count(rome99_fault_kind kind);
 /* Not given back since the start. */
 size_t rome99_fault_blocks(void);
 size_t rome99_fault_streams(void);
+
+/* Called before every call, if it is not NULL; rome99_fault_set(kind, 0, sticky) in it makes that call fail. realpath
+   then gives paths below the working directory as relative ones, so that a process may go on in a copy of it. */
+typedef enum {
+    ROME99_CALL_MEMORY,
+    ROME99_CALL_LOOK,   /* of files, needs no room */
+    ROME99_CALL_SPACE,  /* needs room on the disk */
+    ROME99_CALL_WRITE,  /* fwrite */
+    ROME99_CALL_REMOVE, /* removes a file or folder */
+    ROME99_CALLS
+} rome99_fault_call;
+extern void (*rome99_fault_hook)(rome99_fault_call call);
 
 void *rome99_fault_malloc(size_t size);
 void *rome99_fault_calloc(size_t n, size_t size);
@@ -72,6 +86,7 @@ int rome99_fault_stat(const char *path, struct stat *s);
 int rome99_fault_nftw(const char *path, int visit(const char *, const struct stat *, int, struct FTW *),
                       int descriptors, int flags);
 
+#ifndef ROME99_FAULTS_PLAIN
 /* With parameters, so that `struct stat` stays what it is, and (malloc)(n) is the library's. */
 #define malloc(size)             rome99_fault_malloc(size)
 #define calloc(n, size)          rome99_fault_calloc(n, size)
@@ -99,5 +114,6 @@ int rome99_fault_nftw(const char *path, int visit(const char *, const struct sta
 #define stat(path, s)          rome99_fault_stat(path, s)
 #undef nftw /* glibc: nftw64 */
 #define nftw(path, visit, descriptors, flags) rome99_fault_nftw(path, visit, descriptors, flags)
+#endif
 
 #endif
