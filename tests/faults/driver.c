@@ -293,6 +293,7 @@ static int run(const char *where, int flags, const char *program, const char *se
     int status;
     const pid_t child = fork();
     if (child == 0) {
+        rome99_fault_hook = NULL;
         enter(where, flags);
         if (!program) finish(rome99_main(now.argc, now.argv));
         setenv("ROME99_FAULT", set, 1);
