@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-typedef enum { MISSING, REGULAR, DIRECTORY, OTHER } file_kind;
+typedef enum { MISSING, DIRECTORY, OTHER, REGULAR, UNKNOWN } file_kind; /* UNKNOWN: errno says why */
 
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
 #include <ftw.h>
@@ -24,10 +24,12 @@ typedef enum { MISSING, REGULAR, DIRECTORY, OTHER } file_kind;
 
 static file_kind kind_of(const char *path) {
     struct stat s;
-    if (stat(path, &s) != 0) return MISSING;
+    if (stat(path, &s) != 0) return errno == ENOENT || errno == ENOTDIR ? MISSING : UNKNOWN;
     if (strcmp(path, "/dev/stdout") == 0) return OTHER; /* though it may lead to a regular file */
     return S_ISREG(s.st_mode) ? REGULAR : S_ISDIR(s.st_mode) ? DIRECTORY : OTHER;
 }
+
+static const char *reason(void) { return errno == ENOMEM ? "out of memory" : strerror(errno); }
 
 /* A file system that cannot sync says EINVAL. */
 static int sync_file(FILE *f) { return fsync(fileno(f)) == 0 || errno == EINVAL ? 0 : -1; }
@@ -61,6 +63,7 @@ static file_kind kind_of(const char *path) {
     FILE *f = fopen(path, "rb");
     return f ? fclose(f), REGULAR : MISSING;
 }
+static const char *reason(void) { return strerror(errno); }
 static int sync_file(FILE *f) { return (void)f, 0; }
 static char *resolve(const char *path) { return rome99_path("", path); }
 static int replace(const char *from, const char *to) { return (void)remove(to), rename(from, to); }
@@ -100,11 +103,11 @@ int rome99_fail(rome99_error *e, const char *where, const char *format, ...) {
 
 /* Fails with the reason of the last call. */
 static int fail(rome99_error *e, const char *path, const char *what) {
-    return rome99_fail(e, path, "%s: %s", what, errno != 0 ? strerror(errno) : "no reason given");
+    return rome99_fail(e, path, "%s: %s", what, errno != 0 ? reason() : "no reason given");
 }
 
 int rome99_exists(const char *path) { return kind_of(path) != MISSING; }
-int rome99_is_file(const char *path) { return kind_of(path) == REGULAR; }
+int rome99_is_file(const char *path) { return kind_of(path) >= REGULAR; }
 
 char *rome99_path(const char *dir, const char *name) {
     const size_t length = strlen(dir);
@@ -187,6 +190,7 @@ int rome99_write_pieces(const char *path, const rome99_piece *pieces, size_t n, 
     FILE *f = NULL;
     size_t i;
     int ok;
+    if (kind == UNKNOWN) return fail(e, path, "cannot write");
     if (kind == DIRECTORY) return rome99_fail(e, path, "is a directory, not a file");
     errno = 0;
     target = kind == REGULAR ? resolve(path) : rome99_path("", path);
@@ -218,18 +222,23 @@ int rome99_append_file(const char *path, const void *data, size_t size, rome99_e
     return ok ? 0 : fail(e, path, "cannot write");
 }
 
+static int must_be_missing(const char *path, rome99_error *e) {
+    const file_kind kind = kind_of(path);
+    if (kind == UNKNOWN) return fail(e, path, "cannot make the directory");
+    return kind == MISSING ? 0 : rome99_fail(e, path, "already exists");
+}
+
 int rome99_dir_begin(char **temporary, const char *path, rome99_error *e) {
-    if (rome99_exists(path)) return rome99_fail(e, path, "already exists");
+    if (must_be_missing(path, e)) return -1;
     errno = 0;
     *temporary = make_temporary(NULL, path);
     return *temporary ? 0 : fail(e, path, "cannot make the directory");
 }
 
 int rome99_dir_commit(char *temporary, const char *path, rome99_error *e) {
-    const int exists = rome99_exists(path); /* rename would take the place of an empty directory */
-    int failed = exists ? rome99_fail(e, path, "already exists") : 0;
+    int failed = must_be_missing(path, e); /* rename would take the place of an empty directory */
     errno = 0;
-    if (!exists && rename(temporary, path) != 0) failed = fail(e, path, "cannot make the directory");
+    if (!failed && rename(temporary, path) != 0) failed = fail(e, path, "cannot make the directory");
     if (failed) remove_directory(temporary);
     free(temporary);
     return failed;

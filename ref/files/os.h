@@ -45,6 +45,7 @@ int rome99_dir_commit(char *temporary, const char *path, rome99_error *e);
 void rome99_dir_abandon(char *temporary);
 int rome99_exists(const char *path);  /* 1 if there is something of that name, else 0 */
 int rome99_is_file(const char *path); /* 1 if that is a regular file, else 0 */
+/* Both are 1 where the system cannot tell: opening it then says why. */
 
 /* "dir/name" in malloc'ed memory, just the name where dir is ""; NULL where memory is out. */
 char *rome99_path(const char *dir, const char *name);
