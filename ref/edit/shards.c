@@ -18,7 +18,8 @@ static int read_header(rome99_shard *s, size_t size, rome99_error *e) {
     if (!bytes) return rome99_fail(e, s->path, "out of memory");
     memcpy(bytes, first, n);
     if (front > n) n += fread(bytes + n, 1, front - n, s->file);
-    failed = rome99_safetensors_parse(&s->header, s->path, bytes, n, size, e);
+    failed = ferror(s->file) ? rome99_fail(e, s->path, "cannot read: %s", strerror(errno))
+                             : rome99_safetensors_parse(&s->header, s->path, bytes, n, size, e);
     if (failed) s->header = NULL;
     free(bytes);
     return failed;
@@ -151,7 +152,7 @@ static int open_single(rome99_shards *s, const char *folder, rome99_error *e) {
 int rome99_shards_open(rome99_shards *s, const char *folder, rome99_error *e) {
     char *single = rome99_path(folder, "model.safetensors");
     char *index = rome99_path(folder, "model.safetensors.index.json");
-    const int sharded = single && index && !rome99_exists(single) && rome99_exists(index);
+    const int whole = single && rome99_exists(single), sharded = index && !whole && rome99_exists(index);
     int failed;
     memset(s, 0, sizeof *s);
     s->path = sharded ? index : single;
@@ -159,7 +160,7 @@ int rome99_shards_open(rome99_shards *s, const char *folder, rome99_error *e) {
         failed = rome99_fail(e, folder, "out of memory");
     else if (sharded)
         failed = read_index(s, folder, e);
-    else if (rome99_exists(single))
+    else if (whole)
         failed = open_single(s, folder, e);
     else
         failed = rome99_fail(e, single, "is missing, and so is model.safetensors.index.json");
