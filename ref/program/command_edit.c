@@ -237,14 +237,12 @@ static int run_one(job *j, size_t i, rome99_error *e) {
         return fail_request(j, i, e);
     if (!j->o[DRY_RUN].value && rome99_edit_apply(j->W1, &edit, &j->setup, &j->current, e))
         failed = fail_request(j, i, e);
-    if (!failed && j->o[TRACE].value) failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
     if (!failed && !j->o[DRY_RUN].value) {
         edit.measures.stream_before = j->stream;
         edit.measures.sentence_before = j->sentence;
         failed = rome99_edit_measure(&edit, &j->setup, &j->current, j->W1, e);
         j->stream = edit.measures.stream_before;
         j->sentence = edit.measures.sentence_before;
-        if (!failed && (j->o[SEQUENTIAL].value || j->o[SAVE].value)) accept(j, &edit.measures);
     }
     edit.measures.seconds = rome99_seconds() - start;
     if (!failed) {
@@ -254,8 +252,11 @@ static int run_one(job *j, size_t i, rome99_error *e) {
             describe(&out, &edit, &j->setup);
         if (j->o[JSON].value) rome99_text_puts(&out, "\n");
         failed = out.failed ? rome99_fail(e, NULL, "out of memory") : 0;
-        if (!failed) failed = rome99_print(out.bytes, out.size, e);
     }
+    if (!failed && j->o[TRACE].value) failed = write_trace(j->o[TRACE].value, &edit, &j->current, e);
+    if (!failed) failed = rome99_print(out.bytes, out.size, e);
+    if (!failed && !j->o[DRY_RUN].value && (j->o[SEQUENTIAL].value || j->o[SAVE].value))
+        accept(j, &edit.measures);
     rome99_text_free(&out);
     rome99_edit_free(&edit);
     return failed;
