@@ -218,7 +218,7 @@ static int read_text(reader *r, char *line) {
     int string;
     if (enter(r, 1, name)) return -1;
     if (rome99_json_parse(&doc, r->path, (unsigned char *)line, strlen(line), r->e))
-        return fail(r, "text '%.100s' is no JSON string", name);
+        return strstr(r->e->text, "out of memory") ? -1 : fail(r, "text '%.100s' is no JSON string", name);
     string = rome99_json_kind(rome99_json_root(doc)) == ROME99_STRING;
     if (string) size = rome99_json_length(rome99_json_root(doc));
     if (string) memcpy(line, rome99_json_string(rome99_json_root(doc)), size + 1); /* it is not longer */
