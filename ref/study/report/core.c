@@ -219,7 +219,7 @@ static int scatter(rome99_page *page, const rome99_edits *edits, rome99_error *e
 }
 
 static unsigned char *positives(const rome99_edits *edits) {
-    unsigned char *positive = malloc(edits->n + 1);
+    unsigned char *positive = rome99_scratch(edits->n + 1, 1);
     size_t i;
     for (i = 0; positive && i < edits->n; i++) positive[i] = (unsigned char)edits->row[i].collapsed;
     return positive;
@@ -265,7 +265,7 @@ static int roc(rome99_page *page, const rome99_edits *edits, rome99_error *e) {
 }
 
 double rome99_predictor_area(const rome99_edits *edits, int figure) {
-    double *score = malloc((edits->n + 1) * sizeof *score), area = 0.0;
+    double *score = rome99_scratch(edits->n + 1, sizeof *score), area = 0.0;
     unsigned char *positive = positives(edits);
     size_t i;
     for (i = 0; score && i < edits->n; i++) score[i] = edits->row[i].v[figure];

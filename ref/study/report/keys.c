@@ -270,7 +270,11 @@ static double *matrix(size_t *rows, size_t *cols, const rome99_result *line, con
     for (i = rome99_json_items(v); rome99_json_next(&i, NULL, &row);) {
         if (!x) {
             *cols = rome99_json_length(row);
-            if (!*cols || !(x = calloc(*rows, *cols * sizeof *x))) break;
+            if (!*cols) break;
+            if (!(x = calloc(*rows, *cols * sizeof *x))) {
+                rome99_fail(e, NULL, "out of memory");
+                return NULL;
+            }
         }
         if (rome99_json_length(row) != *cols) break;
         for (j = rome99_json_items(row); rome99_json_next(&j, NULL, &item);)

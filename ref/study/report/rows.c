@@ -158,7 +158,7 @@ size_t rome99_pick_values(double *x, const rome99_edits *edits, rome99_pick pick
 static double nan_value(void) { return rome99_log(-1.0); }
 
 double rome99_pick_quantile(const rome99_edits *edits, rome99_pick pick, int figure, double q) {
-    double *x = malloc((edits->n + 1) * sizeof *x), value = nan_value();
+    double *x = rome99_scratch(edits->n + 1, sizeof *x), value = nan_value();
     size_t n = x ? rome99_pick_values(x, edits, pick, figure) : 0;
     if (n) value = rome99_quantile(x, n, q);
     free(x);
@@ -166,7 +166,7 @@ double rome99_pick_quantile(const rome99_edits *edits, rome99_pick pick, int fig
 }
 
 double rome99_pick_mean(const rome99_edits *edits, rome99_pick pick, int figure) {
-    double *x = malloc((edits->n + 1) * sizeof *x), value = nan_value();
+    double *x = rome99_scratch(edits->n + 1, sizeof *x), value = nan_value();
     size_t n = x ? rome99_pick_values(x, edits, pick, figure) : 0;
     if (n) value = rome99_mean(x, n);
     free(x);

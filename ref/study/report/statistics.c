@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int failed;
+
+void *rome99_scratch(size_t n, size_t size) {
+    void *p = calloc(n, size);
+    if (!p) failed = 1;
+    return p;
+}
+
+int rome99_scratch_failed(void) { return failed; }
+
 /* ------------------------------------------------------------------- order and moments */
 
 /* Ordered as x is, -0 before 0: a total order, so that every qsort gives the same. */
@@ -59,7 +69,7 @@ typedef struct {
 
 /* x with its indices in ascending order, malloc'ed; NULL where memory is out or n = 0. */
 static item *sort_items(const double *x, size_t n) {
-    item *a = n ? calloc(n, sizeof *a) : NULL;
+    item *a = n ? rome99_scratch(n, sizeof *a) : NULL;
     size_t i;
     if (!a) return NULL;
     for (i = 0; i < n; i++) a[i] = (item){x[i], i};
@@ -118,7 +128,7 @@ size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigne
 /* Twice the ranks of x less their mean: whole numbers, whose products add up without rounding for n <
  * 200,000. malloc'ed; NULL where memory is out or n = 0. */
 static double *centred_ranks(const double *x, size_t n) {
-    double *rank = n ? calloc(n, sizeof *rank) : NULL;
+    double *rank = n ? rome99_scratch(n, sizeof *rank) : NULL;
     item *a = rank ? sort_items(x, n) : NULL;
     size_t i, end;
     if (!a) {

@@ -3,12 +3,16 @@
  *
  * Inputs have no NaN; infinities are in order, and -0 equals 0. Nothing but + - * / and the core's sqrt is
  * used and sums are the plain loop: every machine gets the same bits, save a NaN's sign. Where memory is out
- * a result is what it is where it is not defined.
+ * a result is what it is where it is not defined, and rome99_scratch_failed tells.
  */
 #ifndef ROME99_STATISTICS_H
 #define ROME99_STATISTICS_H
 
 #include <stddef.h>
+
+/* n elements of that size, for the caller to free; NULL where memory is out. */
+void *rome99_scratch(size_t n, size_t size);
+int rome99_scratch_failed(void); /* 1 if that has ever happened: what was computed since is not to be shown */
 
 void rome99_sort(double *x, size_t n); /* ascending, in place */
 
