@@ -838,6 +838,11 @@ efficacy_p_prefixed generalisation generalisation_prefixed generalisation_p gene
 locality_prefixed verdict"
 is "--dry-run: I" "$(field interference)" "$(field interference "$D/fact")"
 is "--dry-run: rms" "$(field rms_predicted)" "$(field rms_predicted "$D/fact")"
+good "--dry-run of two" edit $M $W/two.json --json --dry-run
+keep dry
+good "--dry-run of two, in sequence, which it does not begin" edit $M $W/two.json --json --dry-run --sequential
+keep dry_sequence
+is "--dry-run --sequential" "$(line 2 dry_sequence)" "$(line 2 dry)"
 good "--dry-run as text" edit $M $W/fact.json --dry-run
 has "--dry-run as text" "$(cat "$D/stdout")" "interference"
 

@@ -613,7 +613,7 @@ static void test_npy_values(void) {
             p[big ? 0 : element - 1] = head[0];
             p[big ? 1 : element - 2] = head[1];
         }
-        if (rome99_npy_parse(&x, &rows, &cols, bytes, size, "memory", &e) != 0) {
+        if (rome99_npy_parse(&x, &rows, &cols, bytes, size, 0, "memory", &e) != 0) {
             CHECK(0, "%s: %s", header, e.text);
             continue;
         }
@@ -677,7 +677,7 @@ static void test_npy_headers(void) {
         int failed;
         if (exact == NULL) exit(2);
         memcpy(exact, bytes, size);
-        failed = rome99_npy_parse(&x, &rows, &cols, exact, size, "here", &e) != 0;
+        failed = rome99_npy_parse(&x, &rows, &cols, exact, size, 0, "here", &e) != 0;
         free(exact);
         CHECK(failed == (cases[i].want != NULL), "case %zu: %s: %s", i, cases[i].header,
               failed ? e.text : "accepted");
@@ -700,7 +700,7 @@ static void test_npy_damaged(void) {
             int ok;
             if (part == NULL) exit(2);
             memcpy(part, bytes, i);
-            ok = rome99_npy_parse(&x, &rows, &cols, part, i, "here", &e) == 0;
+            ok = rome99_npy_parse(&x, &rows, &cols, part, i, 0, "here", &e) == 0;
             CHECK(ok == (i == size && version >= 1 && version <= 3), "version %zu, %zu of %zu bytes", version,
                   i, size);
             CHECK(version < 1 || version > 3 || i < 10 || i >= size - 16 ||
@@ -712,13 +712,13 @@ static void test_npy_damaged(void) {
     }
     make_npy(&bytes, 1, D("'<f8'", "False", "(2, 1)"), 16);
     bytes[7] = 1;
-    CHECK(rome99_npy_parse(&x, &rows, &cols, bytes, size, "here", &e) == -1 && strstr(e.text, "version 1.1"),
+    CHECK(rome99_npy_parse(&x, &rows, &cols, bytes, size, 0, "here", &e) == -1 && strstr(e.text, "version 1.1"),
           "got '%s'", e.text);
     for (i = 0; i < 20000; i++) {
         size = make_npy(&bytes, 1, D("'<f8'", "False", "(2, 1)"), 16);
         bytes[random_bits() % (size - 16)] = (unsigned char)random_bits();
         bytes[10 + random_bits() % (size - 26)] = (unsigned char)"{}(),:' 0123456789\n"[random_bits() % 19];
-        if (rome99_npy_parse(&x, &rows, &cols, bytes, size, "here", &e) == 0)
+        if (rome99_npy_parse(&x, &rows, &cols, bytes, size, 0, "here", &e) == 0)
             free(x);
         else
             refused++;

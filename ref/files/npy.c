@@ -119,8 +119,8 @@ static int read_elements(double **data, const header *h, const unsigned char *by
     return rome99_fail(e, where, "an integer of 2^53 or more");
 }
 
-static int parse(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
-                 const char *where, int any, rome99_error *e) {
+int rome99_npy_parse(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
+                     int any, const char *where, rome99_error *e) {
     header h = {0};
     rome99_json *doc = NULL;
     size_t length = 0, start, i;
@@ -149,22 +149,12 @@ static int parse(double **data, size_t *rows, size_t *cols, const unsigned char 
     return h.kind ? read_elements(data, &h, bytes + start, size - start, where, e) : 0;
 }
 
-int rome99_npy_parse(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
-                     const char *where, rome99_error *e) {
-    return parse(data, rows, cols, bytes, size, where, 0, e);
-}
-
-int rome99_npy_parse_any(double **data, size_t *rows, size_t *cols, const unsigned char *bytes, size_t size,
-                         const char *where, rome99_error *e) {
-    return parse(data, rows, cols, bytes, size, where, 1, e);
-}
-
 int rome99_npy_read(double **data, size_t *rows, size_t *cols, const char *path, rome99_error *e) {
     unsigned char *bytes;
     size_t size;
     int failed;
     if (rome99_read_file(&bytes, &size, path, e)) return -1;
-    failed = rome99_npy_parse(data, rows, cols, bytes, size, path, e);
+    failed = rome99_npy_parse(data, rows, cols, bytes, size, 0, path, e);
     free(bytes);
     return failed;
 }

@@ -36,7 +36,7 @@ static const char *read_member(rome99_npz_array *a, zip *z, const unsigned char 
         return "not of the size that the directory says";
     z->left -= size;
     a->name[length - 4] = '\0';
-    return rome99_npy_parse_any(&a->data, &a->rows, &a->cols, p + skip, size, ".npy", e) ? e->text : NULL;
+    return rome99_npy_parse(&a->data, &a->rows, &a->cols, p + skip, size, 1, ".npy", e) ? e->text : NULL;
 }
 
 static int by_name(const void *a, const void *b) {

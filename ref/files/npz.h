@@ -5,7 +5,7 @@
 
 typedef struct {
     char *name;        /* without ".npy" */
-    size_t rows, cols; /* as rome99_npy_parse_any gives them */
+    size_t rows, cols; /* as rome99_npy_parse gives them, of any kind */
     double *data;      /* (rows, cols); NULL where the elements are no numbers */
 } rome99_npz_array;
 

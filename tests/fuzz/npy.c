@@ -20,8 +20,8 @@ int fuzz_npy(const unsigned char *data, size_t size) {
     size_t rows = 0, cols = 0, more_rows = 0, more_cols = 0;
     rome99_error e;
     char *path;
-    const int accepted = !rome99_npy_parse(&x, &rows, &cols, data, size, "input", &e);
-    const int any = !rome99_npy_parse_any(&y, &more_rows, &more_cols, data, size, "input", &e);
+    const int accepted = !rome99_npy_parse(&x, &rows, &cols, data, size, 0, "input", &e);
+    const int any = !rome99_npy_parse(&y, &more_rows, &more_cols, data, size, 1, "input", &e);
     fuzz_memory(size, 30);
     if (accepted &&
         (!any || !y || rows != more_rows || cols != more_cols || memcmp(x, y, rows * cols * sizeof *x) != 0))
