@@ -2,7 +2,7 @@
    an index the weights are model.safetensors; else 4 bytes, little-endian, are the length of a.safetensors,
    which follows, and the rest is b.safetensors. The vocabulary is that of the 256 bytes. */
 #include "fuzz.h"
-#include "program/decoder.h"
+#include "edit/decoder.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -32,7 +32,7 @@ static int read_texts(const unsigned char **data, size_t *size) {
         rome99_texts texts = {0};
         rome99_error e;
         const int good = !(i < 2 ? rome99_read_sentences(&texts, path, fuzz_model(), &e)
-                                 : rome99_read_stream(&texts, path, fuzz_model(), &e));
+                                 : rome99_read_stream(&texts, path, fuzz_model(), 2, &e));
         if (good && (texts.n == 0 || texts.n_targets == 0)) fuzz_wrong("%s: no texts", names[i]);
         if (good) rome99_texts_free(&texts);
         accepted += good;

@@ -74,7 +74,7 @@ int fuzz_safetensors(const unsigned char *data, size_t size) {
     if (!no_header) rome99_safetensors_free(header);
     if (!no_file) rome99_safetensors_free(whole);
     if (!rome99_read_cov(&C, path, 2, &a)) free(C);
-    if (!rome99_read_stream(&texts, path, c, &a)) rome99_texts_free(&texts);
+    if (!rome99_read_stream(&texts, path, c, 2, &a)) rome99_texts_free(&texts);
     free(path);
     return !no_file;
 }
