@@ -1163,6 +1163,7 @@ static void test_float32(void) {
     CHECK(code == 2 && !*got[0] && !rome99_exists(saved) &&
               strcmp(got[1], "rome99: training diverges: the loss is not finite in step 2\n") == 0,
           "train --lr 1e100: exit %d, \"%s\", \"%s\"", code, got[0], got[1]);
+    CHECK(remove(path_of("saved.state")) == 0, "no state is left of what diverged");
     train[2] = "--steps=1";
     code = run(rome99_cmd_train, got[0], got[1], sizeof got[0], train);
     CHECK(code == 2 && !*got[0] && !rome99_exists(saved) &&
