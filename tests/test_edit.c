@@ -152,6 +152,22 @@ static double distance(const double *a, const double *b, size_t n) {
     return worst;
 }
 
+/* The figures of an update by their definitions, from the key u was solved with and the factor L, or NULL. */
+static void check_figures(const rome99_update *update, const rome99_pair *pair, const double *k_den,
+                          const double *k_num, const double *L) {
+    double raw[32], cos_keys = rome99_dot(pair->k_u, pair->k_bar, 32);
+    memcpy(raw, k_num, sizeof raw);
+    if (L) rome99_cholesky_solve(raw, L, raw, 32);
+    cos_keys /= rome99_norm(pair->k_u, 32) * rome99_norm(pair->k_bar, 32);
+    CHECK(SAME(update->denominator, rome99_dot(update->u, k_den, 32)), "denominator: %.17g",
+          update->denominator);
+    CHECK(SAME(update->denominator_raw, rome99_dot(raw, k_den, 32)), "denominator_raw: %.17g",
+          update->denominator_raw);
+    CHECK(SAME(update->numerator, rome99_norm(update->residual, 8)), "numerator: %.17g", update->numerator);
+    CHECK(SAME(update->cos_keys, cos_keys), "cos_keys: %.17g, not %.17g", update->cos_keys, cos_keys);
+    CHECK(SAME(update->dW_norm, rome99_norm(update->right, 8)), "dW_norm: %.17g", update->dW_norm);
+}
+
 static void test_update(rome99_method method) {
     enum { F = 32, D = 8 };
     static double pack[ROME99_PACK];
@@ -166,6 +182,7 @@ static void test_update(rome99_method method) {
     k_den = method == ROME99_ROME || method == ROME99_P_ROME ? x.pair.k_u : x.pair.k_bar;
     k_other = method == ROME99_ROME ? x.pair.k_bar : x.pair.k_u;
     scale = rome99_norm(k_den, F) / fabs(x.update.denominator); /* what rounding is multiplied by */
+    check_figures(&x.update, &x.pair, k_den, method == ROME99_P_ROME ? x.pair.k_u : x.pair.k_bar, x.L);
     W = x.m.p[ROME99_LAYER(1, ROME99_PROJ_W)];
     rome99_apply(W1, x.m.gpt2.w[ROME99_LAYER(1, ROME99_PROJ_W)], &x.update, F, D);
     CHECK_LE(fabs(rome99_norm(x.update.u, F) - 1.0), 1e-14, "u has unit length");
@@ -219,6 +236,7 @@ static void test_update(rome99_method method) {
              "(E6) at another key");
     /* C = identity: u lies along the key. */
     rome99_find_update(&again, method, &x.pair, NULL);
+    check_figures(&again, &x.pair, k_den, method == ROME99_P_ROME ? x.pair.k_u : x.pair.k_bar, NULL);
     for (i = 0; i < F; i++)
         bound[i] = (method == ROME99_P_ROME ? x.pair.k_u : x.pair.k_bar)[i] * again.u[0] -
                    (method == ROME99_P_ROME ? x.pair.k_u : x.pair.k_bar)[0] * again.u[i];
