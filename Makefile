@@ -113,6 +113,20 @@ check: $(QUICK_TESTS:%=run_%) run_cli run_study run_board run_golden_all run_gol
 test: run_sink run_plain run_golden_cli run_study $(QUICK_TESTS:%=run_%) run_cli run_board run_golden_all run_fmath_more run_minimal run_hygiene
 	@B=$(B) tests/run --sum
 
+# One fault at a time planted in ref/core: does check-core notice? COUNT= mutants, or all; SEED= chooses them, MUTATED=
+# files (MUTATED="mat.c chol.c"), AGAIN= a file that shows mutants, as an earlier run did.
+COUNT = 500
+SEED = 99
+MUTATED =
+AGAIN =
+mutants:
+	@if command -v python3 >/dev/null; then $(MAKE) -s B=$(B)/mutants CFLAGS=-O1 try_mutants; \
+	else echo "mutants: skipped, there is no python3"; fi
+try_mutants: $(TEST_OBJECTS)
+	@nice -n 10 python3 tests/mutate/mutate.py --cc "$(CC) $(ALL_CFLAGS)" --build $(B) --tests "$(CORE_TESTS)" \
+	    --link "$(TEST_OBJECTS) $(LDFLAGS) $(LIBS)" --count $(COUNT) --seed $(SEED) --files "$(MUTATED)" \
+	    $(if $(AGAIN),--again $(AGAIN))
+
 # The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
 golden: $(B)/rome99
 	rm -rf $(B)/golden
@@ -256,4 +270,7 @@ QUICK =
 
 .PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
     run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene faults \
+
+.PHONY: all tests test check check-core mutants try_mutants start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
+    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)
