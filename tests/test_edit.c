@@ -260,11 +260,55 @@ static void test_residuals(void) {
     free_example(&x);
 }
 
+/* How many forwards there are with this weight decay, and the total loss of the last one. */
+static size_t stops_after(double *total, example *x, double weight_decay) {
+    void *scratch = dirty(rome99_find_pair_scratch(&x->m.gpt2.shape, &x->h, &x->q));
+    size_t i;
+    x->h.v_weight_decay = weight_decay;
+    rome99_find_pair(&x->pair, &x->m.gpt2, &x->h, &x->q, scratch);
+    free(scratch);
+    for (i = 0; i + 1 < x->pair.forwards; i++)
+        CHECK(x->pair.losses[i * 4] >= 0.05, "goes on after a loss of %.17g", x->pair.losses[i * 4]);
+    *total = x->pair.losses[i * 4];
+    CHECK(i + 1 == x->h.v_num_grad_steps || *total < 0.05, "stops after a loss of %.17g", *total);
+    return i + 1;
+}
+
+/* The optimisation ends with the first total below 0.05, found by the weight decay at which it ends later. */
+static void test_stop(void) {
+    static const int32_t texts[] = {4, 7, 2, 9, 4, 7, 1};
+    static const size_t sizes[] = {4, 3}, at[] = {3, 0};
+    example x;
+    double lo = 0.0, hi = 1.0, total, below, above;
+    size_t n, i;
+    make_example(&x, 1, 60, 3);
+    x.h.clamp_norm_factor = 100.0;
+    x.q = (rome99_request){1, 1, texts, target, sizes, at};
+    for (i = 0; i < x.m.size[ROME99_WTE]; i++) x.m.p[ROME99_WTE][i] *= 16.0; /* a target can be certain */
+    n = stops_after(&below, &x, lo);
+    CHECK(n > 2 && n < 60, "without weight decay: %lu forwards", (unsigned long)n);
+    CHECK(stops_after(&above, &x, hi) > n, "weight decay puts the end off");
+    for (i = 0; i < 60; i++) {
+        double middle = lo + (hi - lo) / 2;
+        if (stops_after(&total, &x, middle) > n) {
+            hi = middle;
+            above = x.pair.losses[(n - 1) * 4];
+        } else {
+            lo = middle;
+            below = total;
+        }
+    }
+    CHECK(below < 0.05 && above >= 0.05 && above - below < 1e-12, "ends below 0.05: at %.17g, not at %.17g",
+          below, above);
+    free_example(&x);
+}
+
 int main(void) {
     size_t layer;
     int method;
     for (layer = 0; layer < 3; layer++) test_delta(layer);
     for (method = 0; method < 4; method++) test_update((rome99_method)method);
     test_residuals();
+    test_stop();
     return test_end();
 }
