@@ -56,12 +56,13 @@ int main(void) {
                                           {50257, 1024, 768, 3072, 12, 12, 1e-5},
                                           {13, 7, 6, 40, 2, 3, 1e-5},
                                           {29, 9, 10, 24, 3, 5, 1e-5}};
-    static const size_t lengths[][4] = {{3, 6, 4, 3}, {5, 5, 5, 5}, {1, 1, 1, 1}, {2, 7, 1, 4}};
-    static const size_t lookups[][4] = {{0, 3, 1, 2}, {2, 3, 4, 4}, {0, 0, 0, 0}, {1, 4, 0, 3}};
+    static const size_t lengths[][4] = {
+        {3, 6, 4, 3}, {5, 5, 5, 5}, {1, 1, 1, 1}, {2, 7, 1, 4}, {1, 2, 3, 12}};
+    static const size_t lookups[][4] = {{0, 3, 1, 2}, {2, 3, 4, 4}, {0, 0, 0, 0}, {1, 4, 0, 3}, {0, 1, 1, 9}};
     static const int32_t ids[32] = {0}, target[2] = {0};
     size_t i, k, t;
     for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (k = 0; k < 4; k++) {
+        for (k = 0; k < 5; k++) {
             const rome99_shape *s = &shapes[i];
             size_t n = 0, longest = 0, reached = 1, layer = s->L / 2;
             rome99_plan plan = {{0, 1}, 0, 0, 0, 3}, trained = {{0, 0}, 0, 0, 1, 5};
