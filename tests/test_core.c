@@ -550,6 +550,45 @@ static void test_gradients(int twin) {
     free_model(&m);
 }
 
+/* A layer backward by ranges: queries and keys outside of `qkv` get nothing, those inside the bits of the whole. */
+static void test_backward_ranges(void) {
+    static const unsigned char group[12] = {2, 0, 1, 0, 2, 1, 0, 2, 0, 1, 0, 2};
+    static const rome99_range all = {0, 12},
+                              ranges[][2] = {{{3, 9}, {0, 12}}, {{9, 12}, {0, 12}}, {{3, 5}, {3, 5}}};
+    model m;
+    passes a;
+    size_t start[257], i, k, D = 8;
+    double *dlogits = calloc(12 * 11, sizeof *dlogits), whole[12 * 8], before[12 * 8];
+    make_model(&m, 11, 6, D, 32, 2, 2, 5);
+    make_passes(&a, &m, test_ids, test_length, 3, group, start);
+    loss(&a, &m, dlogits);
+    for (k = 0; k < 3; k++) {
+        rome99_range qkv = ranges[k][0], rows = ranges[k][1];
+        int same = 1, kept = 1;
+        rome99_head_backward(&a.run, &m.gpt2, NULL, dlogits, all);
+        memcpy(before, a.run.dx, sizeof before);
+        rome99_layer_backward(&a.run, &m.gpt2, NULL, 1, all, rows);
+        memcpy(whole, a.run.dx, sizeof whole);
+        memcpy(a.run.dx, before, sizeof before);
+        memset(a.run.dqkv, 0xFF, 12 * 3 * D * sizeof *a.run.dqkv); /* NaN: what is read must be made */
+        rome99_layer_backward(&a.run, &m.gpt2, NULL, 1, qkv, rows);
+        for (i = 0; i < 12; i++) {
+            const double *dx = a.run.dx + i * D;
+            if (i >= qkv.lo && i < qkv.hi)
+                same = same && memcmp(dx, whole + i * D, D * sizeof *dx) == 0;
+            else if (i >= rows.lo && i < rows.hi)
+                kept = kept && memcmp(dx, whole + i * D, D * sizeof *dx) != 0;
+            else
+                kept = kept && memcmp(dx, before + i * D, D * sizeof *dx) == 0;
+        }
+        CHECK(same, "ranges %lu: other bits within qkv", (unsigned long)k);
+        CHECK(kept, "ranges %lu: a row outside of qkv has a gradient of q, k, v", (unsigned long)k);
+    }
+    free(dlogits);
+    free_passes(&a);
+    free_model(&m);
+}
+
 static void test_adam(void) {
     rome99_adam adam = {0.1, 0.9, 0.999, 1e-8, 1.0, 1.0};
     double p[2] = {1.0, -2.0}, m[2] = {0}, v[2] = {0}, g[2] = {0.5, -3.0};
@@ -582,6 +621,7 @@ int main(void) {
     test_twin();
     test_gradients(0);
     test_gradients(1);
+    test_backward_ranges();
     test_adam();
     return test_end();
 }
