@@ -1,5 +1,6 @@
 /* test_compare.c: golden cases as files, candidates in three formats, the verdict on them. Writes only below
  * the directory argv[1] ("build/tmp"). */
+#include "files/npz.h"
 #include "files/safetensors.h"
 #include "golden/compare.h"
 #include "golden/format.h"
@@ -915,6 +916,7 @@ static void test_npz(void) {
         {"f.npy", "<i8", "(1,1,1,1,1,1,1,1,1)", "\"shape\" has more than 8 numbers", 1, 0, 2},
         {"f.npy", "<i8", "(65536, 65536, 65536, 65536)", "no size or too large a shape", 0, 0, 2},
         {"f.txt", "<i8", "(1,)", "member 'f.txt': no .npy file", 1, 0, 2},
+        {"npy", "<i8", "(1,)", "member 'npy': no .npy file", 1, 0, 2},
         {".npy", "<i8", "(1,)", "same: 5 tensors, class exact", 1, 0, 0},
     };
     size_t i;
@@ -962,7 +964,14 @@ static void test_npz_types(void) {
 }
 
 static void test_npz_damaged(void) {
-    enum { LOCAL, ENTRY, END };
+    enum {
+        LOCAL,
+        ENTRY,
+        END,
+        CUT = 1000000,
+        LONG
+    }; /* CUT: less than a header before the end of the file;
+                                                      * LONG: two sizes, a byte beyond it */
     static const struct {
         int record;
         size_t at;
@@ -976,8 +985,11 @@ static void test_npz_damaged(void) {
         {ENTRY, 20, 1, 4, "member 'a.npy': not of the size that the directory says"},
         {ENTRY, 42, 1, 4, "member 'a.npy': not where the directory says"},
         {ENTRY, 42, 0xffffffff, 4, "member 'a.npy': not where the directory says"},
+        {ENTRY, 42, CUT, 4, "member 'a.npy': not where the directory says"},
+        {ENTRY, 20, LONG, 8, "member 'a.npy': not of the size that the directory says"},
         {ENTRY, 0, 0, 1, "the zip's directory is damaged at entry 3"},
         {ENTRY, 28, 0xffff, 2, "the zip's directory is damaged at entry 3"},
+        {ENTRY, 32, 2 * 51 - 1, 2, "the zip's directory is damaged at entry 4"},
         {ENTRY, 47, 0, 1, "member 'a': no .npy file"},
         {LOCAL, 0, 0, 1, "member 'a.npy': not where the directory says"},
         {LOCAL, 28, 0xffff, 2, "member 'a.npy': not of the size that the directory says"},
@@ -991,6 +1003,7 @@ static void test_npz_damaged(void) {
     };
     const size_t entry = 2 * (46 + 5); /* the third one's: "a" */
     size_t i, whole;
+    uint64_t value;
     put_file(golden_path, npz_golden, sizeof npz_golden - 1);
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned char *p;
@@ -999,8 +1012,14 @@ static void test_npz_damaged(void) {
         p = zip.bytes + zip.size + entry;
         if (cases[i].record == LOCAL) p = zip.bytes + (p[42] | p[43] << 8);
         if (cases[i].record == END) p = zip.bytes + zip.size + zip.used;
-        put_number(p + cases[i].at, cases[i].value, cases[i].bytes);
-        put_file(candidate_path, zip.bytes, zip.size + zip.used + 22);
+        whole = zip.size + zip.used + 22;
+        value = cases[i].value == CUT ? whole - 29 : cases[i].value;
+        if (value == LONG) {
+            value = whole - (size_t)(p[42] | p[43] << 8) - 55 + 1;
+            value |= value << 32;
+        }
+        put_number(p + cases[i].at, value, cases[i].bytes);
+        put_file(candidate_path, zip.bytes, whole);
         check_verdict(cases[i].want, compare_files(-1), 2, cases[i].want);
     }
     put_npz();
@@ -1010,6 +1029,30 @@ static void test_npz_damaged(void) {
         rome99_golden c;
         put_file(candidate_path, zip.bytes, i);
         CHECK(rome99_candidate_read(&c, candidate_path, &e) != 0, "%zu of %zu bytes accepted", i, whole);
+    }
+}
+
+/* An end record is sought as far from the end as a comment can reach; and a file that is not there. */
+static void test_npz_end(void) {
+    static unsigned char bytes[70000];
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        const size_t end = sizeof bytes - 22 - 65535 - i;
+        rome99_npz z;
+        int failed;
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes + end, "PK\5\6", 4);
+        put_number(bytes + end + 20, 65535, 2);
+        put_file(candidate_path, bytes, sizeof bytes);
+        failed = rome99_npz_read(&z, candidate_path, &e);
+        CHECK(failed == (i == 0 ? 0 : -1), "a comment of 65535 bytes, %zu more behind: %s", i,
+              failed ? e.text : "accepted");
+        CHECK(!failed || strstr(e.text, ": no zip file, or one cut short: it has no end record"), "got '%s'",
+              e.text);
+        if (!failed) rome99_npz_free(&z);
+        remove(candidate_path);
+        CHECK(rome99_npz_read(&z, candidate_path, &e) == -1 && strstr(e.text, "cannot open"), "got '%s'",
+              e.text);
     }
 }
 
@@ -1139,6 +1182,7 @@ int main(int argc, char **argv) {
     test_npz();
     test_npz_types();
     test_npz_damaged();
+    test_npz_end();
     test_npz_overlap();
     test_hostile();
     test_damaged();

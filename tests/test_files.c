@@ -1,13 +1,15 @@
-/* test_files.c: os, safetensors and npy. Writes only below the directory argv[1] ("build/tmp"). */
+/* test_files.c: os, text, safetensors and npy. Writes only below the directory argv[1] ("build/tmp"). */
 #include "core/rome99.h"
 #include "files/npy.h"
 #include "files/os.h"
 #include "files/safetensors.h"
+#include "files/text.h"
 #include "test.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 static const char *dir; /* a new directory that every test leaves empty */
 static int has_directories;
@@ -67,6 +69,11 @@ static void test_fail(void) {
     rome99_fail(&e, NULL, "%s", text);
     CHECK(strlen(e.text) == 510 && !memcmp(e.text + 504, "\xE2\x82\xAC...", 7),
           "cut between characters: got '%s'", e.text);
+    memset(text, 0x80, 900);
+    rome99_fail(&e, NULL, "%s", text);
+    CHECK(!strcmp(e.text, "..."), "no character begins in it: got '%s'", e.text);
+    rome99_fail(&e, "a.txt", "%s", "");
+    CHECK(!strcmp(e.text, "a.txt: "), "nothing to say: got '%s'", e.text);
 }
 
 static void test_read(void) {
@@ -86,6 +93,12 @@ static void test_read(void) {
     CHECK(size == n - 1 && !memcmp(data, bytes + 1, size) && data[size] == '\0', "the rest of it: %zu bytes",
           size);
     free(data);
+    /* A stream that has failed before: all that follows can be read, and is not taken for the whole. */
+    CHECK(freopen(path, "rb", stdin) != NULL, "standard input again");
+    if (putc('x', stdin) == EOF && ferror(stdin))
+        CHECK(rome99_read_file(&data, &size, "-", &e) == -1 &&
+                  !strcmp(e.text, "standard input: cannot read: no reason given"),
+              "got '%s'", e.text);
     remove(path);
     CHECK(rome99_read_file(&data, &size, path, &e) == -1, "a missing file is an error");
     CHECK(strstr(e.text, "/read: cannot open: ") != NULL, "got '%s'", e.text);
@@ -123,6 +136,9 @@ static void test_write(void) {
     remove(path);
     CHECK(rome99_write_file(path_of(0, "no such/file"), "x", 1, &e) == -1, "no such directory");
     CHECK(strstr(e.text, "no such/file: cannot write: ") != NULL, "got '%s'", e.text);
+    CHECK(rome99_write_file("", "x", 1, &e) == -1 && !strncmp(e.text, ": cannot write: ", 16), "got '%s'",
+          e.text);
+    CHECK(!rome99_exists(".tmp-0"), "a file without a name leaves .tmp-0 behind");
     if (has_directories) {
         CHECK(rome99_write_file(dir, "x", 1, &e) == -1, "a directory cannot be written");
         CHECK(strstr(e.text, ": is a directory") != NULL, "got '%s'", e.text);
@@ -141,6 +157,7 @@ static void test_append(void) {
     if (has_directories) {
         CHECK(!rome99_is_file(dir) && !rome99_is_file("/dev/null"), "neither a directory nor a device");
         CHECK(rome99_append_file(dir, "x", 1, &e) == -1, "a directory cannot be written");
+        CHECK(rome99_append_file("/dev/null", "x", 1, &e) == 0, "a device that cannot sync: %s", e.text);
         CHECK(!rome99_exists("/dev/full") || rome99_append_file("/dev/full", "x", 1, &e) == -1,
               "a full device");
     }
@@ -226,6 +243,25 @@ static void test_path(void) {
     CHECK(rome99_seconds() >= now, "time goes back");
 }
 
+/* text */
+
+static void test_text(void) {
+    static const wchar_t euro[] = {0x20AC, 0};
+    rome99_text t = {0};
+    rome99_text_puts(&t, "kept");
+    rome99_text_put(&t, "x", SIZE_MAX / 2);
+    CHECK(t.failed && t.size == 4 && !strcmp(t.bytes, "kept"), "half of all memory: '%s'", t.bytes);
+    rome99_text_puts(&t, "more");
+    CHECK(t.failed && t.size == 4, "once it has failed, nothing is added: '%s'", t.bytes);
+    rome99_text_free(&t);
+    CHECK(!t.failed && !t.bytes, "free makes it new");
+    if (snprintf(NULL, 0, "%ls", euro) < 0) { /* not in the locale "C" */
+        rome99_text_printf(&t, "%ls", euro);
+        CHECK(t.failed && t.size == 0, "what printf refuses: %zu bytes", t.size);
+        rome99_text_free(&t);
+    }
+}
+
 /* safetensors */
 
 /* Writes length, header and n bytes of data, each with its index as value; returns its size. */
@@ -280,6 +316,8 @@ static void test_st_bytes(void) {
     CHECK(t != NULL && !memcmp(t->data, a, sizeof a), "from standard input");
     rome99_safetensors_free(st);
     remove(path);
+    CHECK(rome99_safetensors_read(&st, path, &e) == -1 && strstr(e.text, "/st: cannot open: "), "got '%s'",
+          e.text);
 }
 
 static void test_st_dtypes(void) {
@@ -733,6 +771,7 @@ int main(int argc, char **argv) {
     has_directories = rome99_dir_begin(&temporary, own, &e) == 0;
     dir = has_directories ? temporary : argc > 1 ? argv[1] : "build/tmp";
     test_fail();
+    test_text();
     test_path();
     test_read();
     test_write();

@@ -253,7 +253,7 @@ static void test_numbers(void) {
               "%s: status %d, value %lu", integers[i].text, status, (unsigned long)x);
         rome99_json_free(doc);
     }
-    doc = parse_string("[1e999, \"1\"]");
+    doc = parse_string("[1e999, \"1\", -1e999]");
     {
         rome99_items items = rome99_json_items(rome99_json_root(doc));
         rome99_value v;
@@ -267,6 +267,9 @@ static void test_numbers(void) {
         CHECK(rome99_json_integer(&(uint64_t){0}, v, 12, &e) == -1 &&
                   strcmp(e.text, "x.json:1:9: must be a whole number from 0 to 12") == 0,
               "got %s", e.text);
+        rome99_json_next(&items, NULL, &v);
+        CHECK(rome99_json_double(&x, v, &e) == -1, "-1e999 is taken for %g", x);
+        CHECK(strcmp(e.text, "x.json:1:14: too large a number") == 0, "got %s", e.text);
     }
     rome99_json_free(doc);
 }
