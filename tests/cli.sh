@@ -753,6 +753,10 @@ cp "$O/c.safetensors" "$W/cov1.safetensors"
 rome99 cov $M $W/text --layer 1 -o $O/c.safetensors >&- 2>"$D/stderr"
 is "cov with output closed: exit" $? 0
 same "cov again, over the old file" "$O/c.safetensors" "$W/cov1.safetensors"
+if [ -e /dev/stdout ]; then # here a regular file, which is not replaced under the program's feet
+    good "cov to standard output" cov $M $W/text --layer 1 -o /dev/stdout
+    same "cov to standard output" "$D/stdout" "$W/cov1.safetensors"
+fi
 good "cov of another layer" cov $M $W/text --layer 2 -o $O/c.safetensors
 if cmp -s "$O/c.safetensors" "$W/cov1.safetensors"; then fail "cov of another layer" "the same C"; else pass; fi
 good "cov of windows" cov $M $M/windows.safetensors --layer 1 -o $O/c.safetensors

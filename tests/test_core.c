@@ -96,6 +96,9 @@ static void test_widen(void) {
         rome99_widen(&x, w, 0, 1);
         CHECK(memcmp(&x, &value[i], 8) == 0, "BF16 %04x: got %.17g, expected %.17g", brain[i], x, value[i]);
     }
+    CHECK(rome99_dtype_size(ROME99_F64) == 8 && rome99_dtype_size(ROME99_F32) == 4 &&
+              rome99_dtype_size(ROME99_F16) == 2 && rome99_dtype_size(ROME99_BF16) == 2,
+          "the sizes of the types");
     for (i = 0, wrong = 0; i < 0x10000; i++) { /* every float16, by its definition */
         uint16_t h = (uint16_t)i;
         int exponent = (int)(i >> 10 & 31);
@@ -318,6 +321,40 @@ static void test_forward(void) {
     }
     free_passes(&a);
     free_passes(&b);
+    free_model(&m);
+}
+
+/* Two texts that begin alike, with rows of their own and with what is alike computed once. */
+static void test_shared_rows(void) {
+    static const int32_t ids[10] = {1, 4, 7, 2, 9, 1, 4, 7, 5, 3};
+    static const size_t length[2] = {5, 5}, owner[10] = {0, 1, 2, 3, 4, 0, 1, 2, 8, 9};
+    rome99_range own = {0, 10}, less = {0, 7};
+    rome99_plan plan = {{0, 0}, 0, 0, 0, 7};
+    rome99_batch batch;
+    rome99_run run;
+    model m;
+    passes a;
+    void *batch_memory, *run_memory;
+    size_t s, p;
+    make_model(&m, 11, 6, 8, 32, 3, 2, 5);
+    make_passes(&a, &m, ids, length, 2, NULL, NULL);
+    rome99_forward(&a.run, &m.gpt2, own);
+    rome99_head_forward(&a.run, &m.gpt2, own);
+    batch_memory = malloc(rome99_batch_layout(&batch, ids, length, 2, NULL, NULL, owner, NULL));
+    rome99_batch_layout(&batch, ids, length, 2, NULL, NULL, owner, batch_memory);
+    run_memory = malloc(rome99_run_layout(&run, &m.gpt2.shape, &batch, plan, NULL));
+    rome99_run_layout(&run, &m.gpt2.shape, &batch, plan, run_memory);
+    CHECK(batch.n == 7, "%lu rows, not 7", (unsigned long)batch.n);
+    rome99_forward(&run, &m.gpt2, less);
+    rome99_head_forward(&run, &m.gpt2, less);
+    for (s = 0; s < 2; s++)
+        for (p = 0; p < 5; p++)
+            CHECK(memcmp(run.logits + batch.row[s * 5 + p] * 11, a.run.logits + (s * 5 + p) * 11,
+                         11 * sizeof(double)) == 0,
+                  "shared rows: other bits in text %lu at position %lu", (unsigned long)s, (unsigned long)p);
+    free(batch_memory);
+    free(run_memory);
+    free_passes(&a);
     free_model(&m);
 }
 
@@ -615,6 +652,7 @@ int main(void) {
     test_cholesky();
     test_rng();
     test_forward();
+    test_shared_rows();
     test_types();
     test_arena();
     test_layout();
