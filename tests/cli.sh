@@ -339,6 +339,7 @@ config "a bidirectional twin" '"bidirectional" must be false' 's/^{/{"bidirectio
 config "cross attention" add_cross_attention 's/\(add_cross_attention": \)false/\1true/'
 config "n_head does not divide" "n_head 5" 's/"n_head": 4/"n_head": 5/'
 config "epsilon 0" layer_norm_epsilon 's/1e-05/0/'
+config "n_inner 0" "n_inner must not be 0" 's/"n_inner": null/"n_inner": 0/'
 config "another n_inner" "c_fc" 's/"n_inner": null/"n_inner": 64/'
 config "another vocab_size" vocab 's/"vocab_size": 802/"vocab_size": 803/'
 config "another n_positions" wpe 's/"n_positions": 64/"n_positions": 65/'
@@ -582,6 +583,9 @@ windows "of one dimension" "windows.safetensors" I32 '[512]'
 windows "too long" "128 tokens" I32 '[4,128]'
 windows "of one token" "1 tokens" I32 '[512,1]'
 windows "of floats" "windows.safetensors" F32 '[8,64]'
+fresh
+st_make '{"id":{"dtype":"I32","shape":[8,64],"data_offsets":[0,2048]}}' "$W/ids.i32" "$V/windows.safetensors"
+bad "windows: no ids" "windows.safetensors: tensor 'ids' is missing" edit $V $W/req.json
 fresh
 poke "$V/windows.safetensors" "$(($(wc -c <"$V/windows.safetensors") - 8))" '\0042\0003'
 bad "windows: id 802 of 802" "token 510" edit $V $W/req.json
@@ -1042,7 +1046,7 @@ is "sink: c-rome moves less than rome" "$(awk -v a="$(field interference)" -v b=
     'BEGIN { print a < b }')" 1
 
 # What README shows of the demo is what the demo prints.
-good "demo: the real one" demo tiny_models
+good "demo: the real one, which it finds" demo
 narrow "demo: the real one" "$D/stdout"
 sed -n '/^## A sample/,/^## Use it/s/^    \(.*\)/\1/p' README.md >"$D/sample"
 is "README has a sample" "$(awk 'END { print (NR > 20) }' "$D/sample")" 1

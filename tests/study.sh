@@ -287,6 +287,31 @@ cp "$M/templates.json" "$D/templates.kept"
 cp "$D/templates.json" "$M/templates.json"
 bad "templates that do not end a line" "controls need templates that end in" study controls "$M"
 cp "$D/templates.kept" "$M/templates.json"
+refused() { # NAME WANTED EXPERIMENT: the folder $D/bad, which is made anew for the next
+    bad "$1" "$2" study "$3" "$D/bad"
+    rm -rf "$D/bad"
+    cp -R "$M" "$D/bad"
+}
+cp -R "$M" "$D/bad"
+sed 3d "$M/templates_space.json" >"$D/bad/templates_space.json"
+refused "a template too few" "templates_space.json: must have as many templates as templates.json" controls
+for file in templates templates_space; do sed '3s/,$/]/; 4,$d' "$M/$file.json" >"$D/bad/$file.json"; done
+refused "three templates" "controls need" controls
+cp "$D/masked/hparams.json" "$D/hparams.kept"
+sed 's/"layers": \[[0-9]*\]/"layers": [3]/' "$D/hparams.kept" >"$D/masked/hparams.json"
+bad "a layer that there is not" '"layers" must have a layer of the model' study twin "$D/masked" --real 0
+cp "$D/hparams.kept" "$D/masked/hparams.json"
+sed 's/\[16,64\]/[32,32]/' "$M/windows.safetensors" >"$D/bad/windows.safetensors"
+refused "short windows" "windows.safetensors: windows must have n_positions tokens" core
+{ echo '['; awk '/"case_id": / { i++ } i > 8' "$M/facts.json"; } >"$D/bad/facts.json"
+refused "no fact of the first group" "no one-token subject opens a prompt" core
+cp "$C/facts.json" "$D/bad/facts.json"
+refused "three facts" "facts.json: t-SNE needs" core
+for strange in 'a|b' "$(printf '%0200d' 0)"; do
+    mv "$D/bad" "$D/$strange"
+    bad "a folder's name" "the folder's name" study core "$D/$strange"
+    mv "$D/$strange" "$D/bad"
+done
 bad "no such experiment" "core, dose, controls, sequential, twin" study cores "$M"
 bad "an empty name" "core, dose, controls, sequential, twin" study "" "$M"
 bad "no arguments" "usage" study
