@@ -107,6 +107,10 @@ gives "export of nothing" 2 "name the files" golden export --c-header "$D/x.h"
 gives "export as nothing" 2 "give one of" golden export golden/ops/exp.txt
 gives "export of what is no case" 2 "README.md" golden export README.md --c-header "$D/x.h"
 [ ! -e "$D/x.h" ] || fail "export" "$D/x.h was written"
+gives "export to C arrays" 0 "" golden export golden/edits/pencil_rome.txt golden/ops/exp.txt --c-header "$D/cases.h"
+arrays=$(grep -c '^static const uint64_t rome99_words_[01]_[0-9]*\[\] = {' "$D/cases.h")
+tensors=$(cat golden/edits/pencil_rome.txt golden/ops/exp.txt | grep -c '^tensor ')
+if [ "$arrays" -eq "$tensors" ]; then pass; else fail "export to C arrays" "$arrays, expected $tensors"; fi
 # The formula model as a folder: whole edits of it, from the case's texts and its C, by any program.
 gives "export of the model" 0 "" golden export --model "$D/formula"
 gives "again" 2 "already exists" golden export --model "$D/formula"
