@@ -126,6 +126,7 @@ try_mutants: $(TEST_OBJECTS)
 	@nice -n 10 python3 tests/mutate/mutate.py --cc "$(CC) $(ALL_CFLAGS)" --build $(B) --tests "$(CORE_TESTS)" \
 	    --link "$(TEST_OBJECTS) $(LDFLAGS) $(LIBS)" --count $(COUNT) --seed $(SEED) --files "$(MUTATED)" \
 	    $(if $(AGAIN),--again $(AGAIN))
+.PHONY: mutants try_mutants
 
 # The golden cases anew, into $(B)/golden. What differs from golden/ is shown: an intended change is a new case.
 golden: $(B)/rome99
@@ -218,6 +219,7 @@ faults:
 	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/faults.o
 	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/rome99 $(B)/faults/fault_driver $(B)/faults/random_model
 	@B=$(B)/faults sh tests/faults/run $(FAULTS)
+.PHONY: faults
 
 # What the tests reach, by gcov: lines and branches of each floor, and what is neither covered nor listed with a reason
 # in tests/coverage/uncovered.txt.
@@ -225,6 +227,7 @@ $(B)/fault_library: tests/faults/library.c tests/test.h tests/faults/faults.h $(
 	$(CC) $(ALL_CFLAGS) -Itests $< $(TEST_OBJECTS) $(LDFLAGS) $(LIBS) -o $@
 coverage:
 	@B=$(B) tests/coverage/run
+.PHONY: coverage
 
 # Builds and runs check-core on every target that there are tools for, and prints a table; NAMES="s390x armel"
 # chooses. One target of your own: make check-core CC=... CFLAGS=... LDFLAGS=... RUN=... B=build/mine
@@ -275,12 +278,7 @@ clean:
 
 QUICK =
 
-.PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
-    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene faults \
-
-.PHONY: all tests test check check-core mutants try_mutants start_tests bench bench-cores real run_real_tokenizer run_real_agree run_real_memory demo golden certify study study-all ports tiny_models install clean run_cli FORCE \
+.PHONY: all tests test check check-core start_tests bench bench-cores real run_real_tokenizer run_real_agree \
+    run_real_memory demo golden certify study study-all ports tiny_models install clean FORCE run_cli \
     run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene \
     run_sink run_plain $(QUICK_TESTS:%=run_%)
-
-    run_golden_all run_golden_cli run_study run_board run_fmath_more run_minimal run_hygiene fault_program \
-    run_sink run_plain coverage $(QUICK_TESTS:%=run_%)
