@@ -393,15 +393,17 @@ static void change_over(void) {
     char *from = text("%s/going/", directory), *to = text("%s/broken/", directory), link[64], path[4096];
     int d;
     for (d = 0; d < 64; d++) {
+        struct stat s;
         ssize_t n;
         off_t at;
         char *other;
         sprintf(link, "/proc/self/fd/%d", d);
         if ((n = readlink(link, path, sizeof path - 1)) < 0) continue;
         path[n] = '\0';
-        if (strncmp(path, from, strlen(from)) != 0) continue;
+        if (fstat(d, &s) != 0 || !S_ISREG(s.st_mode)) continue;
         at = lseek(d, 0, SEEK_CUR);
-        other = text("%s%s", to, path + strlen(from));
+        other = strncmp(path, from, strlen(from)) == 0 ? text("%s%s", to, path + strlen(from))
+                                                       : text("%s", path);
         open_as(d, other, fcntl(d, F_GETFL) & (O_ACCMODE | O_APPEND));
         if (lseek(d, at, SEEK_SET) < 0) die("cannot seek", other);
         free(other);
