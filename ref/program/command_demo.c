@@ -27,11 +27,15 @@ static void quote(const char *bytes, size_t size) {
     fputs(size > 58 ? "...\"" : "\"", stdout);
 }
 
-static void print_prompt(const rome99_ask *ask) {
+static int print_prompt(const rome99_ask *ask, rome99_error *e) {
     rome99_text t = {0};
+    int failed;
     rome99_splice(&t, ask->prompt, ask->subject);
-    if (!t.failed) quote(t.bytes, t.size);
+    failed = t.failed ? rome99_fail(e, NULL, "out of memory") : 0;
+    printf("   ");
+    if (!failed) quote(t.bytes, t.size);
     rome99_text_free(&t);
+    return failed;
 }
 
 /* The three most probable next tokens behind a prompt, bare (prefix NULL) or behind a prefix. */
@@ -235,10 +239,8 @@ static int tell_normal(rome99_stage *s, const rome99_ask *ask, rome99_error *e) 
     rome99_edit edit;
     int failed;
     if (rome99_edit_find(&edit, &s->setup, &s->setup.checkpoint.model, ask, ROME99_ROME, e)) return -1;
-    failed = perform(s, &edit, e);
+    failed = perform(s, &edit, e) || print_prompt(ask, e) ? -1 : 0;
     if (!failed) {
-        printf("   ");
-        print_prompt(ask);
         printf(" -> \"%.*s\"\n", (int)ask->target_new.size, ask->target_new.bytes);
         printf("   cosine of k_u and k_bar %.3f, denominator %.3g, I %.3g\n\n", edit.update.cos_keys,
                edit.update.denominator, edit.measures.interference.value);
