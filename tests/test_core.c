@@ -358,6 +358,52 @@ static void test_shared_rows(void) {
     free_model(&m);
 }
 
+/* Token by token, where layers keep q, k, v alone: what a decoder does. */
+static void test_kept_qkv(void) {
+    static const rome99_range all = {0, 6};
+    const rome99_plan plan = {{0, 0}, 0, 1, 0, 1};
+    model m;
+    passes a;
+    rome99_run run;
+    void *memory;
+    size_t length = 6, j, l;
+    make_model(&m, 11, 6, 8, 32, 3, 2, 5);
+    make_passes(&a, &m, test_ids, &length, 1, NULL, NULL);
+    rome99_forward(&a.run, &m.gpt2, all);
+    rome99_head_forward(&a.run, &m.gpt2, all);
+    memory = malloc(rome99_run_layout(&run, &m.gpt2.shape, &a.batch, plan, NULL));
+    rome99_run_layout(&run, &m.gpt2.shape, &a.batch, plan, memory);
+    for (j = 0; j < 6; j++) {
+        rome99_range row;
+        row.lo = j;
+        row.hi = j + 1;
+        rome99_embed_forward(&run, &m.gpt2, row);
+        for (l = 0; l < 3; l++) {
+            rome99_layer_forward(&run, &m.gpt2, l, row, row);
+            rome99_layer_leave(&run, l, row);
+        }
+        rome99_head_forward(&run, &m.gpt2, row);
+        CHECK(memcmp(a.run.logits + j * 11, run.logits, 11 * sizeof(double)) == 0,
+              "token by token: other bits at position %lu", (unsigned long)j);
+    }
+    free(memory);
+    free_passes(&a);
+    free_model(&m);
+}
+
+/* (E4) by hand: C = diag(4, 9), u = (0.6, 0.8): sqrt(1.44 + 5.76) / |u^T k_den|, whatever its sign. */
+static void test_interference(void) {
+    static const double C[4] = {4.0, 0.0, 0.0, 9.0};
+    double u[2] = {0.6, 0.8};
+    rome99_update update = {0};
+    int sign;
+    update.u = u;
+    for (sign = -1; sign <= 1; sign += 2) {
+        update.denominator = 0.5 * sign;
+        CHECK_LE(fabs(rome99_interference(&update, C, 2) - sqrt(7.2) / 0.5), 1e-14, "interference");
+    }
+}
+
 static void test_types(void) {
     /* float32 weights are widened exactly: the same bits as those numbers stored as float64. */
     model m;
@@ -587,7 +633,7 @@ static void test_gradients(int twin) {
     free_model(&m);
 }
 
-/* A layer backward by ranges: queries and keys outside of `qkv` get nothing, those inside the bits of the whole. */
+/* A layer backward by ranges: rows outside of `qkv` get nothing by them, those inside what the whole gives. */
 static void test_backward_ranges(void) {
     static const unsigned char group[12] = {2, 0, 1, 0, 2, 1, 0, 2, 0, 1, 0, 2};
     static const rome99_range all = {0, 12},
@@ -653,6 +699,8 @@ int main(void) {
     test_rng();
     test_forward();
     test_shared_rows();
+    test_kept_qkv();
+    test_interference();
     test_types();
     test_arena();
     test_layout();

@@ -1,9 +1,10 @@
 # count.awk LIST GCOV: from gcov -bct (text), lines and branches covered by floor, against the written list of
-# what is not. Exit 1: a floor is under its bar; a line, or in core and files a branch, is neither covered nor listed;
-# or what is listed is covered or gone. Branches of the other floors that are not listed go to the file `branches`.
+# what is not. Exit 1: a floor is under its bar; a line, or in core and files a branch, is neither covered nor
+# listed; or what is listed is covered or gone. Branches of other floors, not listed, go to branches_file.
 #
-# LIST: reasons in lines that begin with "#", each before what it excuses: "FILE FUNCTION: the line's text", whole and
-# without its indentation. An entry excuses such lines of the function if they never run, or have branches never taken.
+# LIST: reasons in lines that begin with "#", each before what it excuses: "FILE FUNCTION: the line's text",
+# whole and without its indentation. An entry excuses such lines of the function if they never run, or have
+# branches never taken.
 
 BEGIN {
     floors = split("ref/core ref/files ref/edit ref/program ref/golden ref/study tiny_models", floor, " ")
@@ -121,7 +122,7 @@ END {
             failed++
         }
     for (i = 3; i <= floors; i++) total += left[floor[i]]
-    printf "%d listed, %d to be covered or listed; lines with branches never taken in the floors without a bar: %d, %s\n",
-        listed, new, total, branches_file
+    printf "%d listed, %d to be covered or listed\n", listed, new
+    printf "%d lines of the other floors have branches never taken: %s\n", total, branches_file
     exit failed > 0
 }

@@ -1,5 +1,5 @@
-/* library.c: the functions of ref/files and ref/edit, called so often that each of their allocations, of their
-   calls of files and of their writes fails once: they say so, give everything back, and leave what was there.
+/* library.c: functions of ref/files and ref/edit, called until each of their allocations, of their calls
+   of files and of their writes fails once: they say so, give everything back, and leave what was there.
    Linked with faults.h's layer. Run from the repository's top; writes below the directory argv[1] only. */
 #include "core/rome99.h"
 #include "edit/edit.h"
@@ -26,7 +26,8 @@ typedef struct {
     size_t spared;             /* allocations that it can do without */
 } attempt;
 
-/* One call with the n-th call of that kind failing. Returns 1 + what it returned, or 0 if there were fewer. */
+/* One call with the n-th call of that kind failing. Returns 1 if it was done, 2 if it failed,
+ * 0 if there were fewer calls. */
 static int try_once(const attempt *a, rome99_fault_kind kind, size_t n, int sticky) {
     size_t blocks, streams, calls;
     int failed;
@@ -114,8 +115,8 @@ static int write_file(void) {
     return rome99_write_pieces(path, pieces, 2, &e);
 }
 
-/* A pipe stands for all devices: where one is taken for something else it is a file of this test that is lost,
-   not one of the system's. */
+/* A pipe stands for all devices: where one is taken for something else, a file of this test is lost, not
+   one of the system's. */
 static char pipe_path[1024];
 static int pipe_end = -1;
 
