@@ -633,7 +633,7 @@ static void test_gradients(int twin) {
     free_model(&m);
 }
 
-/* A layer backward by ranges: rows outside of `qkv` get nothing by them, those inside what the whole gives. */
+/* A layer backward by ranges: rows outside of `qkv` get nothing by it, those inside what the whole gives. */
 static void test_backward_ranges(void) {
     static const unsigned char group[12] = {2, 0, 1, 0, 2, 1, 0, 2, 0, 1, 0, 2};
     static const rome99_range all = {0, 12},
