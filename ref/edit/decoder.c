@@ -71,8 +71,10 @@ int rome99_decoder_logits(double **logits, const rome99_checkpoint *c, const cha
     if (rome99_decoder_prompt(&ids, &n, c, text, e)) return -1;
     if (!rome99_decoder_new(&d, &c->model, n, n, e)) {
         z = rome99_decoder_append(&d, ids, n, e);
-        if (z && !(*logits = malloc(bytes))) rome99_fail(e, NULL, "out of memory");
-        if (*logits) memcpy(*logits, z, bytes);
+        if (z && (*logits = malloc(bytes)) != NULL)
+            memcpy(*logits, z, bytes);
+        else if (z)
+            rome99_fail(e, NULL, "out of memory");
         rome99_decoder_free(&d);
     }
     free(ids);
