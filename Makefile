@@ -213,7 +213,7 @@ $(B)/faults.o: tests/faults/faults.c tests/faults/faults.h $(B)/settings
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(B)/fault_driver: $(wildcard tests/faults/*.[ch]) ref/program/main.c $(TEST_OBJECTS) $(B)/faults.o
 	$(CC) $(ALL_CFLAGS) -Dmain=rome99_main -c ref/program/main.c -o $(B)/fault_main.o
-	$(CC) $(REQUIRED) -O2 -static tests/faults/driver.c tests/faults/folder.c $(B)/fault_main.o $(TEST_OBJECTS) $(B)/faults.o \
+	$(CC) $(REQUIRED) -O2 -static tests/faults/driver.c tests/faults/judge.c tests/faults/folder.c $(B)/fault_main.o $(TEST_OBJECTS) $(B)/faults.o \
 	    $(LIBS) -o $@
 faults:
 	@$(MAKE) -s $(FAULT_BUILD) $(B)/faults/faults.o

@@ -2,28 +2,16 @@
  *
  *   driver IN WORK TABLE PROGRAM [NAME...]
  *
- * A line of TABLE is a command: NAME [several] [appends=FILE]: INPUT... | ARGUMENT... [<FILE], run in a scratch folder
- * that has copies of the inputs, which are in IN. It runs unbroken first. Then it runs again, and before each call of
- * tests/faults/faults.h the process forks, once for every kind of fault that the call can have: the child takes the
- * fault and goes on, in a copy of the folder; the parent sees what has become of it and goes on unbroken. Only what
- * comes behind a fault is run for it, so that tens of thousands of calls take seconds. PROGRAM, the same sources, is
- * run from the start with ROME99_FAULT for a few of the faults, which must come to the same.
- *
- * What may become of a fault:
- *   fallback  all is as without it
- *   refusal   exit 2; the last line on standard error, and the only one that is new, says what is wrong; nothing is
- *             left unfreed or open; standard output is a beginning; files are as they were, none is new
- *   kill      files are as they were or whole; another run then comes to the unbroken end
- * `several`: a command with several outputs may have written some of them, whole, before it is refused; `appends`: it
- * adds whole lines to FILE and is taken up again by the same command. Temporary names stay where a removal failed or
- * there was no time for it. */
-/* This file's own calls are the library's. */
-#define ROME99_FAULTS_PLAIN
-#include "faults.h"
+ * A line of TABLE is a command: NAME [several] [appends=FILE]: INPUT... | ARGUMENT... [<FILE], run in a scratch
+ * folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it runs again, and before each
+ * call of faults.h the process forks, once for every kind of fault that the call can have: the child takes the fault
+ * and goes on, in a copy of the folder; the parent judges what has become of it (judge.h) and goes on unbroken. Only
+ * what comes behind a fault is run for it, so that tens of thousands of calls take minutes. What was killed, or was
+ * refused while it appends, is run again and must come to the unbroken end. PROGRAM, the same sources, is run from
+ * the start with ROME99_FAULT for a few of the faults, which must come to the same. NAME: only commands that begin
+ * so. */
+#include "judge.h"
 
-#include "folder.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,211 +24,17 @@
 
 int rome99_main(int argc, char **argv); /* main of ref/program/main.c */
 
-enum { WORDS = 64, SHOWN = 8, LIMIT = 120 /* seconds */ };
-
-typedef struct {
-    const char *name, *appends, *standard_input;
-    int several, argc;
-    char *inputs[WORDS], *argv[WORDS];
-} command;
-
-typedef struct {
-    rome99_fault_kind kind;
-    int sticky;
-    size_t n;
-    rome99_fault_call call;
-} fault;
-
-/* What a run came to. */
-typedef struct {
-    int code; /* 128 + N: killed by signal N */
-    unsigned long memory, io, writes, blocks, streams;
-    char *out, *err;
-    folder files;
-} outcome;
+enum { SHOWN = 8, LIMIT = 120 /* seconds */ };
 
 /* Shared by all processes. */
 typedef struct {
-    size_t passed, failed, fallbacks, refusals, kills;
+    size_t passed, failed, verdicts[3];
 } tally;
 static tally *counts;
 
-static command now;           /* the command in hand */
-static const char *directory; /* its folder in WORK, with unbroken/, going/, broken/: files/, out, err, end */
-static folder before;
-static outcome unbroken;
-static int said; /* where the driver prints */
-
-/* ------------------------------------------------------------------------------- outcomes */
-
-/* Times differ from run to run. */
-static void mask_seconds(char *s) {
-    static const char key[] = "\"seconds\": ";
-    while ((s = strstr(s, key)) != NULL) {
-        s += sizeof key - 1;
-        memmove(s, s + strspn(s, "0123456789.e+-"), strlen(s + strspn(s, "0123456789.e+-")) + 1);
-    }
-}
-
-static outcome outcome_read(const char *run, int status) {
-    char *path = text("%s/%s/end", directory, run), *end;
-    outcome o;
-    size_t size;
-    memset(&o, 0, sizeof o);
-    o.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    if (access(path, F_OK) == 0) {
-        end = read_whole(&size, path);
-        if (sscanf(end, "memory %lu io %lu writes %lu blocks %lu streams %lu", &o.memory, &o.io, &o.writes,
-                   &o.blocks, &o.streams) != 5)
-            die("is no report", path);
-        free(end);
-    }
-    free(path);
-    o.out = read_whole(&size, path = text("%s/%s/out", directory, run));
-    free(path);
-    o.err = read_whole(&size, path = text("%s/%s/err", directory, run));
-    free(path);
-    o.files = folder_read(path = text("%s/%s/files", directory, run));
-    free(path);
-    mask_seconds(o.out);
-    return o;
-}
-
-static void outcome_free(outcome *o) {
-    free(o->out);
-    free(o->err);
-    folder_free(&o->files);
-}
-
-/* ------------------------------------------------------------------------------- judging */
-
-/* Below a name as ref/files/os.h has them for a time: NAME.tmp-N. */
-static int is_temporary(const char *path) {
-    const char *p = strstr(path, ".tmp-");
-    return p && p[5] >= '0' && p[5] <= '9' && strchr("0123456789/", p[5 + strspn(p + 5, "0123456789")]) &&
-           (p[5 + strspn(p + 5, "0123456789")] == '\0' || p[5 + strspn(p + 5, "0123456789")] == '/');
-}
-
-static int is_killed(const fault *f) { return f->kind == ROME99_FAULT_KILL || f->kind == ROME99_FAULT_TEAR; }
-
-static int may_leave_temporaries(const fault *f) {
-    return is_killed(f) || (f->kind == ROME99_FAULT_IO && (f->sticky || f->call == ROME99_CALL_REMOVE));
-}
-
-/* Whether all that the unbroken run has at or below the first name of `path` is there. */
-static int is_whole(const folder *files, const char *path) {
-    const size_t n = strcspn(path, "/");
-    size_t i;
-    for (i = 0; i < unbroken.files.n; i++) {
-        const entry *wanted = &unbroken.files.item[i], *got;
-        if (strncmp(wanted->path, path, n) != 0 || (wanted->path[n] != '\0' && wanted->path[n] != '/'))
-            continue;
-        got = folder_find(files, wanted->path);
-        if (!got || !entry_same(got, wanted)) return 0;
-    }
-    return folder_find(&unbroken.files, path) != NULL;
-}
-
-/* Whether `got` is a beginning of the unbroken run's file, of whole lines unless `torn`. */
-static int is_beginning(const entry *got, int torn) {
-    const entry *whole = folder_find(&unbroken.files, got->path);
-    return whole && got->size <= whole->size && memcmp(got->bytes, whole->bytes, got->size) == 0 &&
-           (torn || got->size == 0 || got->bytes[got->size - 1] == '\n');
-}
-
-/* NULL, or what is wrong with the files behind a refusal or a kill. */
-static char *judge_files(const folder *files, const fault *f) {
-    const int whole = now.several || is_killed(f);
-    size_t i;
-    for (i = 0; i < before.n; i++)
-        if (!folder_find(files, before.item[i].path)) return text("%s is lost", before.item[i].path);
-    for (i = 0; i < files->n; i++) {
-        const entry *got = &files->item[i], *old = folder_find(&before, got->path);
-        if (old && entry_same(old, got)) continue;
-        if (may_leave_temporaries(f) && is_temporary(got->path)) continue;
-        if (whole && is_whole(files, got->path)) continue;
-        if (now.appends && strcmp(now.appends, got->path) == 0 &&
-            is_beginning(got, f->kind == ROME99_FAULT_SHORT || f->kind == ROME99_FAULT_TEAR))
-            continue;
-        return text("%s %s", got->path, old ? "is changed" : "is new");
-    }
-    return NULL;
-}
-
-/* The line names something of the folder, an argument, or standard output. */
-static int names_something(const char *line) {
-    const folder *folders[2];
-    size_t i, k;
-    folders[0] = &before;
-    folders[1] = &unbroken.files;
-    for (k = 0; k < 2; k++)
-        for (i = 0; i < folders[k]->n; i++) {
-            const char *path = folders[k]->item[i].path, *slash = strrchr(path, '/');
-            if (strstr(line, slash ? slash + 1 : path)) return 1;
-        }
-    for (i = 2; i < (size_t)now.argc; i++)
-        if (strchr(now.argv[i], '/') && strstr(line, now.argv[i])) return 1;
-    return strstr(line, "standard output") != NULL || strstr(line, "standard input") != NULL;
-}
-
-static int gives_reason(const char *line) {
-    return strstr(line, strerror(EIO)) || strstr(line, strerror(EACCES)) || strstr(line, strerror(ENOSPC)) ||
-           strstr(line, strerror(EISDIR)) || strstr(line, strerror(ENOENT)) || strstr(line, ": is missing") ||
-           strstr(line, "standard output: cannot write");
-}
-
-static char *judge_refusal(const outcome *o, const fault *f) {
-    const size_t size = strlen(o->err);
-    const char *line = o->err + size;
-    if (o->code != 2) return text("exit %d, expected %d or 2", o->code, unbroken.code);
-    while (line > o->err && (line == o->err + size || line[-1] != '\n')) line--;
-    if (size == 0 || o->err[size - 1] != '\n' || strncmp(line, "rome99: ", 8) != 0)
-        return text("standard error does not end in a line \"rome99: ...\"");
-    if (strncmp(o->err, unbroken.err, (size_t)(line - o->err)) != 0)
-        return text("more than one line on standard error");
-    if (f->kind == ROME99_FAULT_MEMORY && !strstr(line, "out of memory"))
-        return text("the message does not say \"out of memory\"");
-    if (f->kind != ROME99_FAULT_MEMORY && !names_something(line)) return text("the message names no file");
-    if (f->kind != ROME99_FAULT_MEMORY && !gives_reason(line)) return text("the message gives no reason");
-    if (o->blocks || o->streams) return text("%lu blocks and %lu streams are left", o->blocks, o->streams);
-    /* What failed to be printed may leave a gap. */
-    if (!strstr(line, "standard output: cannot write") && strncmp(o->out, unbroken.out, strlen(o->out)) != 0)
-        return text("standard output is no beginning of the unbroken run's");
-    return judge_files(&o->files, f);
-}
-
-/* Temporary names left aside where they may be. */
-static const char *files_differ(const outcome *o, const fault *f) {
-    folder rest = o->files;
-    const char *path;
-    size_t i, n = 0;
-    rest.item = malloc((o->files.n + 1) * sizeof *rest.item);
-    for (i = 0; i < o->files.n; i++)
-        if (!may_leave_temporaries(f) || !is_temporary(o->files.item[i].path))
-            rest.item[n++] = o->files.item[i];
-    rest.n = n;
-    path = folder_differs(&unbroken.files, &rest);
-    free(rest.item);
-    return path;
-}
-
-/* NULL, or what is wrong. */
-static char *judge(const outcome *o, const fault *f) {
-    if (is_killed(f)) {
-        if (o->code != 128 + 9) return text("exit %d, expected a kill", o->code);
-        counts->kills++;
-        return judge_files(&o->files, f);
-    }
-    if (o->code == unbroken.code && strcmp(o->out, unbroken.out) == 0 && strcmp(o->err, unbroken.err) == 0 &&
-        !files_differ(o, f)) {
-        counts->fallbacks++;
-        return o->blocks || o->streams
-                   ? text("fallback: %lu blocks and %lu streams are left", o->blocks, o->streams)
-                   : NULL;
-    }
-    counts->refusals++;
-    return judge_refusal(o, f);
-}
+static trial now;             /* of the command in hand */
+static const char *directory; /* its folder in WORK, with unbroken/, going/, broken/ */
+static int said;              /* where the driver prints */
 
 /* ------------------------------------------------------------------------------- running */
 
@@ -256,7 +50,7 @@ static void open_as(int descriptor, const char *path, int flags) {
 static void enter(const char *run, int flags) {
     char *files = place(run, "files"), *out = place(run, "out"), *err = place(run, "err");
     if (chdir(files) != 0) die("cannot enter", files);
-    open_as(0, now.standard_input ? now.standard_input : "/dev/null", O_RDONLY);
+    open_as(0, now.command.standard_input ? now.command.standard_input : "/dev/null", O_RDONLY);
     open_as(1, out, O_WRONLY | O_APPEND | flags);
     open_as(2, err, O_WRONLY | O_APPEND | flags);
     alarm(LIMIT);
@@ -280,7 +74,7 @@ static void set_out(const char *in, const char *run) {
     char **input;
     erase(top);
     if (mkdir(top, 0777) != 0 || mkdir(files, 0777) != 0) die("cannot make", files);
-    for (input = now.inputs; *input; input++) {
+    for (input = now.command.inputs; *input; input++) {
         char *from = text("%s/%s", in, *input), *to = text("%s/%s", files, *input);
         copy(from, to);
         free(from);
@@ -292,7 +86,7 @@ static void set_out(const char *in, const char *run) {
 
 /* Runs the command without a fault, or the program with one. */
 static int run(const char *where, int flags, const char *program, const char *set) {
-    int status;
+    int status = 0;
     const pid_t child = fork();
     if (child == 0) {
         int d;
@@ -301,14 +95,21 @@ static int run(const char *where, int flags, const char *program, const char *se
         fflush(stdout);
         rome99_fault_hook = NULL;
         enter(where, flags);
-        if (!program) finish(rome99_main(now.argc, now.argv));
+        if (!program) finish(rome99_main(now.command.argc, now.command.argv));
         setenv("ROME99_FAULT", set, 1);
         setenv("ROME99_FAULT_REPORT", "../end", 1);
-        execv(program, now.argv);
+        execv(program, now.command.argv);
         die("cannot run", program);
     }
-    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot run", now.name);
+    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot run", now.command.name);
     return status;
+}
+
+static outcome read_run(const char *where, int status) {
+    char *top = text("%s/%s", directory, where);
+    outcome o = outcome_read(top, status);
+    free(top);
+    return o;
 }
 
 static void fault_name(char name[64], const fault *f) {
@@ -322,38 +123,40 @@ static char *run_again(const outcome *o) {
     outcome again;
     char *wrong = NULL;
     size_t i;
-    if (!folder_differs(&before, &o->files)) return NULL;
+    if (!folder_differs(&now.before, &o->files)) return NULL;
     for (i = 0; i < o->files.n; i++) /* a new folder, which is whole */
-        if (o->files.item[i].folder && !folder_find(&before, o->files.item[i].path) &&
+        if (o->files.item[i].folder && !folder_find(&now.before, o->files.item[i].path) &&
             !is_temporary(o->files.item[i].path))
             return NULL;
-    again = outcome_read("broken", run("broken", O_TRUNC, NULL, NULL));
-    if (again.code != unbroken.code || strcmp(again.out, unbroken.out) != 0)
+    again = read_run("broken", run("broken", O_TRUNC, NULL, NULL));
+    if (again.code != now.unbroken.code || strcmp(again.out, now.unbroken.out) != 0)
         wrong = text("run again: exit %d: %.200s", again.code, again.err);
-    else if (files_differ(&again, &none))
-        wrong = text("run again: %s differs", files_differ(&again, &none));
+    else if (files_differ(&now, &again, &none))
+        wrong = text("run again: %s differs", files_differ(&now, &again, &none));
     outcome_free(&again);
     return wrong;
 }
 
 /* Judges the run in broken/. Returns whether its files are those of `same`. */
 static int weigh(const fault *f, int status, const folder *same) {
-    outcome o = outcome_read("broken", status);
-    char name[64], *wrong = judge(&o, f);
+    outcome o = read_run("broken", status);
+    verdict v = FALLBACK;
+    char name[64], *wrong = judge(&v, &now, &o, f);
     int unchanged = same && !folder_differs(same, &o.files);
-    if (!wrong && (is_killed(f) || (now.appends && o.code == 2))) {
+    if (!wrong && (is_killed(f) || (now.command.appends && o.code == 2))) {
         wrong = run_again(&o);
         unchanged = 0;
     }
     if (wrong) {
         fault_name(name, f);
         if (counts->failed < SHOWN)
-            dprintf(said, "FAIL %s: ROME99_FAULT=%s: %s; exit %d, \"%.*s\"\n", now.name, name, wrong, o.code,
-                    (int)strcspn(o.err, "\n"), o.err);
+            dprintf(said, "FAIL %s: ROME99_FAULT=%s: %s; exit %d, \"%.*s\"\n", now.command.name, name, wrong,
+                    o.code, (int)strcspn(o.err, "\n"), o.err);
         counts->failed++;
     } else {
         counts->passed++;
     }
+    counts->verdicts[v]++;
     free(wrong);
     outcome_free(&o);
     return unchanged;
@@ -419,7 +222,7 @@ static void change_over(void) {
 static int take(rome99_fault_kind kind, int sticky, rome99_fault_call call) {
     fault f;
     pid_t child;
-    int status;
+    int status = 0;
     f.kind = kind;
     f.sticky = sticky;
     f.call = call;
@@ -435,7 +238,7 @@ static int take(rome99_fault_kind kind, int sticky, rome99_fault_call call) {
         return 1;
     }
     alarm(LIMIT);
-    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot wait", now.name);
+    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot wait", now.command.name);
     copied = weigh(&f, status, &going);
     return 0;
 }
@@ -470,7 +273,7 @@ static void run_program(const char *in, const char *program) {
         for (k = 0; k <= 2; k++) {
             fault f = kinds[i];
             char name[64];
-            const size_t calls = f.kind == ROME99_FAULT_MEMORY ? unbroken.memory : unbroken.io;
+            const size_t calls = f.kind == ROME99_FAULT_MEMORY ? now.unbroken.memory : now.unbroken.io;
             f.n = 1 + k * (calls - 1) / 2;
             fault_name(name, &f);
             set_out(in, "broken");
@@ -489,17 +292,18 @@ static void test(const char *in, const char *program) {
     const double start = seconds();
     char *files;
     pid_t child;
-    int status;
+    int status = 0;
     erase(directory);
     if (mkdir(directory, 0777) != 0) die("cannot make", directory);
     set_out(in, "unbroken");
     files = place("unbroken", "files");
-    before = folder_read(files);
+    now.before = folder_read(files);
     free(files);
-    unbroken = outcome_read("unbroken", run("unbroken", O_CREAT, NULL, NULL));
-    if ((unbroken.code != 0 && unbroken.code != 1) || unbroken.blocks || unbroken.streams) {
+    now.unbroken = read_run("unbroken", run("unbroken", O_CREAT, NULL, NULL));
+    if ((now.unbroken.code != 0 && now.unbroken.code != 1) || now.unbroken.blocks || now.unbroken.streams) {
         dprintf(said, "FAIL %s: without a fault: exit %d, %lu blocks and %lu streams are left: %s\n",
-                now.name, unbroken.code, unbroken.blocks, unbroken.streams, unbroken.err);
+                now.command.name, now.unbroken.code, now.unbroken.blocks, now.unbroken.streams,
+                now.unbroken.err);
         counts->failed++;
         return;
     }
@@ -507,19 +311,19 @@ static void test(const char *in, const char *program) {
     if ((child = fork()) == 0) {
         enter("going", O_CREAT);
         rome99_fault_hook = before_call;
-        finish(rome99_main(now.argc, now.argv));
+        finish(rome99_main(now.command.argc, now.command.argv));
     }
-    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot wait", now.name);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != unbroken.code) {
-        dprintf(said, "FAIL %s: the run that takes no fault ends with status %x\n", now.name,
+    if (child < 0 || waitpid(child, &status, 0) != child) die("cannot wait", now.command.name);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != now.unbroken.code) {
+        dprintf(said, "FAIL %s: the run that takes no fault ends with status %x\n", now.command.name,
                 (unsigned)status);
         counts->failed++;
     }
     run_program(in, program);
-    dprintf(said, "%-20s %7lu %6lu %7lu %9lu %9lu %7lu %6lu %6.1f\n", now.name, unbroken.memory, unbroken.io,
-            (unsigned long)(counts->passed + counts->failed), (unsigned long)counts->fallbacks,
-            (unsigned long)counts->refusals, (unsigned long)counts->kills, (unsigned long)counts->failed,
-            seconds() - start);
+    dprintf(said, "%-20s %7lu %6lu %7lu %9lu %9lu %7lu %6lu %6.1f\n", now.command.name, now.unbroken.memory,
+            now.unbroken.io, (unsigned long)(counts->passed + counts->failed),
+            (unsigned long)counts->verdicts[FALLBACK], (unsigned long)counts->verdicts[REFUSAL],
+            (unsigned long)counts->verdicts[KILL], (unsigned long)counts->failed, seconds() - start);
     erase(directory);
 }
 
@@ -557,7 +361,7 @@ int main(int argc, char **argv) {
     size_t size, n = 0, running = 0, i, passed = 0, failed = 0;
     char *table, *line, *next, *in, *work, *program;
     tally *all;
-    int status;
+    int status = 0;
     if (argc < 5 || !(in = realpath(argv[1], NULL)) || !(work = realpath(argv[2], NULL)) ||
         !(program = realpath(argv[4], NULL))) {
         dprintf(2, "usage: driver IN WORK TABLE PROGRAM [NAME...]\n");
@@ -571,10 +375,10 @@ int main(int argc, char **argv) {
             "fallbacks", "refusals", "kills", "failed", "s");
     for (line = table; line && *line; line = next) {
         if ((next = strchr(line, '\n')) != NULL) *next++ = '\0';
-        if (!read_command(&now, line) || !chosen(now.name, argv + 5)) continue;
+        if (!read_command(&now.command, line) || !chosen(now.command.name, argv + 5)) continue;
         if (n == 200) die("has too many commands", argv[3]);
         counts = &all[n++];
-        directory = text("%s/%s", work, now.name);
+        directory = text("%s/%s", work, now.command.name);
         if (running == 2 && wait(&status) > 0) {
             running--;
             failed += status != 0;

@@ -49,8 +49,8 @@ size_t rome99_fault_count(rome99_fault_kind kind);
 size_t rome99_fault_blocks(void);
 size_t rome99_fault_streams(void);
 
-/* Called before every call, if it is not NULL; rome99_fault_set(kind, 0, sticky) in it makes that call fail. realpath
-   then gives paths below the working directory as relative ones, so that a process may go on in a copy of it. */
+/* Called before every call, if it is not NULL; rome99_fault_set(kind, 0, sticky) in it makes that call fail.
+   realpath then gives paths below the working directory as relative ones: a process may go on in a copy of it. */
 typedef enum {
     ROME99_CALL_MEMORY,
     ROME99_CALL_LOOK,   /* of files, needs no room */

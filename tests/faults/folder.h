@@ -1,4 +1,4 @@
-/* folder.h: whole folders, for the driver: copied, removed, read, compared. A call that fails ends the process. */
+/* folder.h: whole folders, copied, removed, read, compared. A call that fails ends the process. */
 #ifndef FOLDER_H
 #define FOLDER_H
 #include <stddef.h>
