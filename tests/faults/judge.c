@@ -120,10 +120,14 @@ static int names_something(const trial *t, const char *line) {
     return strstr(line, "standard output") != NULL || strstr(line, "standard input") != NULL;
 }
 
+/* The last two: a file that could not be looked at once, and then turned out not to be there. */
 static int gives_reason(const char *line) {
-    return strstr(line, strerror(EIO)) || strstr(line, strerror(EACCES)) || strstr(line, strerror(ENOSPC)) ||
-           strstr(line, strerror(EISDIR)) || strstr(line, strerror(ENOENT)) || strstr(line, ": is missing") ||
-           strstr(line, "standard output: cannot write");
+    static const int reasons[] = {EIO, EACCES, ENOSPC, EISDIR, ENOENT};
+    size_t i;
+    for (i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (strstr(line, strerror(reasons[i]))) return 1;
+    return strstr(line, "standard output: cannot write") || strstr(line, ": is missing") ||
+           strstr(line, ": is not a regular file");
 }
 
 static char *judge_refusal(const trial *t, const outcome *o, const fault *f) {
