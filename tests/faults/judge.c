@@ -78,11 +78,10 @@ static int is_whole(const trial *t, const folder *files, const char *path) {
     return folder_find(&t->unbroken.files, path) != NULL;
 }
 
-/* Whether `got` is a beginning of the unbroken run's file, of whole lines unless `torn`. */
-static int is_beginning(const trial *t, const entry *got, int torn) {
+/* Whether `got` is a beginning of the unbroken run's file; a line that was cut off is made again by the next run. */
+static int is_beginning(const trial *t, const entry *got) {
     const entry *whole = folder_find(&t->unbroken.files, got->path);
-    return whole && got->size <= whole->size && memcmp(got->bytes, whole->bytes, got->size) == 0 &&
-           (torn || got->size == 0 || got->bytes[got->size - 1] == '\n');
+    return whole && got->size <= whole->size && memcmp(got->bytes, whole->bytes, got->size) == 0;
 }
 
 /* NULL, or what is wrong with the files behind a refusal or a kill. */
@@ -96,8 +95,7 @@ static char *judge_files(const trial *t, const folder *files, const fault *f) {
         if (old && entry_same(old, got)) continue;
         if (may_leave_temporaries(f) && is_temporary(got->path)) continue;
         if (whole && is_whole(t, files, got->path)) continue;
-        if (t->command.appends && strcmp(t->command.appends, got->path) == 0 &&
-            is_beginning(t, got, f->kind == ROME99_FAULT_SHORT || f->kind == ROME99_FAULT_TEAR))
+        if (t->command.appends && strcmp(t->command.appends, got->path) == 0 && is_beginning(t, got))
             continue;
         return text("%s %s", got->path, old ? "is changed" : "is new");
     }
