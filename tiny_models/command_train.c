@@ -208,7 +208,8 @@ static int train(const char *dir, const char *state, rome99_recipe *recipe, size
         uint64_t hash = rome99_trainer_finish(trainer);
         rome99_text_printf(report, "vocabulary %lu, weights %08lx%08lx\n", (unsigned long)recipe->shape.V,
                            (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
-        failed = make_folder(dir, trainer, &windows, &vocab, &merges, edit, e);
+        failed = report->failed ? rome99_fail(e, NULL, "out of memory")
+                                : make_folder(dir, trainer, &windows, &vocab, &merges, edit, e);
     }
     if (!failed && rome99_exists(state) && remove(state) != 0)
         failed = rome99_fail(e, state, "cannot be removed, though %s is complete", dir);
