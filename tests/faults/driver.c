@@ -2,8 +2,8 @@
  *
  *   driver IN WORK TABLE PROGRAM [NAME...]
  *
- * A line of TABLE is a command: NAME [several] [appends=FILE]: INPUT... | ARGUMENT... [<FILE], run in a scratch
- * folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it runs again, and before each
+ * A line of TABLE is a command: NAME [several] [appends=FILE] [keeps=FILE]: INPUT... | ARGUMENT... [<FILE], run in
+ * a scratch folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it runs again, and before each
  * call of faults.h the process forks, once for every kind of fault that the call can have: the child takes the fault
  * and goes on, in a copy of the folder; the parent judges what has become of it (judge.h) and goes on unbroken. Only
  * what comes behind a fault is run for it, so that tens of thousands of calls take minutes. What was killed, or was
@@ -331,15 +331,16 @@ static void test(const char *in, const char *program) {
 static int read_command(command *c, char *line) {
     char *word = strtok(line, " ");
     size_t n = 0;
+    int last;
     memset(c, 0, sizeof *c);
     if (!word || *word == '#') return 0;
-    for (c->name = word; word && word[strlen(word) - 1] != ':'; word = strtok(NULL, " ")) {
+    for (c->name = word; word; word = last ? NULL : strtok(NULL, " ")) {
+        last = word[strlen(word) - 1] == ':';
+        if (last) word[strlen(word) - 1] = '\0';
         if (strcmp(word, "several") == 0) c->several = 1;
         if (strncmp(word, "appends=", 8) == 0) c->appends = word + 8;
+        if (strncmp(word, "keeps=", 6) == 0) c->keeps = word + 6;
     }
-    if (word && strncmp(word, "appends=", 8) == 0) c->appends = word + 8;
-    if (word && strcmp(word, "several:") == 0) c->several = 1;
-    if (word) word[strlen(word) - 1] = '\0';
     while ((word = strtok(NULL, " ")) != NULL && strcmp(word, "|") != 0) c->inputs[n++] = word;
     c->argv[c->argc++] = text("rome99");
     while ((word = strtok(NULL, " ")) != NULL)

@@ -95,6 +95,7 @@ static char *judge_files(const trial *t, const folder *files, const fault *f) {
         if (old && entry_same(old, got)) continue;
         if (may_leave_temporaries(f) && is_temporary(got->path)) continue;
         if (whole && is_whole(t, files, got->path)) continue;
+        if (t->command.keeps && strcmp(t->command.keeps, got->path) == 0) continue;
         if (t->command.appends && strcmp(t->command.appends, got->path) == 0 && is_beginning(t, got))
             continue;
         return text("%s %s", got->path, old ? "is changed" : "is new");
@@ -125,7 +126,7 @@ static int gives_reason(const char *line) {
     for (i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (strstr(line, strerror(reasons[i]))) return 1;
     return strstr(line, "standard output: cannot write") || strstr(line, ": is missing") ||
-           strstr(line, ": is not a regular file");
+           strstr(line, ": is not a regular file") || strstr(line, ": cannot be removed");
 }
 
 static char *judge_refusal(const trial *t, const outcome *o, const fault *f) {

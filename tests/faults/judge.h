@@ -16,9 +16,10 @@
 
 enum { WORDS = 64 };
 
-/* A line of the table; several: it has several outputs; appends: the file that it adds lines to. */
+/* A line of the table; several: it has several outputs; appends: the file that it adds lines to; keeps: the file
+   that it is taken up again from, which a run that ends before its end may leave. */
 typedef struct {
-    const char *name, *appends, *standard_input;
+    const char *name, *appends, *keeps, *standard_input;
     int several, argc;
     char *inputs[WORDS], *argv[WORDS];
 } command;
