@@ -23,19 +23,9 @@ top=$(ls -A .)
 
 # ------------------------------------------------------------------------------ checking
 
-pass() { passed=$((passed + 1)); }
-fail() { # NAME WHAT
-    failed=$((failed + 1))
-    printf 'FAIL %s: %s\n' "$1" "$2"
-}
-is() { # NAME GOT EXPECTED
-    if [ "$2" = "$3" ]; then pass; else fail "$1" "got \"$2\", expected \"$3\""; fi
-}
+. tests/checks.sh
 differ() { # NAME ONE OTHER
     if [ "$2" != "$3" ]; then pass; else fail "$1" "both are \"$2\""; fi
-}
-has() { # NAME TEXT PART
-    case $2 in *"$3"*) pass ;; *) fail "$1" "\"$3\" is not in \"$2\"" ;; esac
 }
 same() { # NAME FILE FILE
     if cmp "$2" "$3" >"$D/cmp" 2>&1; then pass; else fail "$1" "$(cat "$D/cmp")"; fi

@@ -26,17 +26,7 @@ for word; do command="$command '$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")'"
 before= # what stands before the program: strace, setpriv
 become() { eval "exec $before $command \"\$@\""; }
 
-pass() { passed=$((passed + 1)); }
-fail() { # NAME WHAT
-    failed=$((failed + 1))
-    printf 'FAIL %s: %s\n' "$1" "$2"
-}
-is() { # NAME GOT EXPECTED
-    if [ "$2" = "$3" ]; then pass; else fail "$1" "got \"$2\", expected \"$3\""; fi
-}
-has() { # NAME TEXT PART
-    case $2 in *"$3"*) pass ;; *) fail "$1" "\"$3\" is not in \"$2\"" ;; esac
-}
+. tests/checks.sh
 size() { wc -c <"$1" | tr -d ' '; }
 
 # --------------------------------------------------------------------------- the commands
