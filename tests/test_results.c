@@ -418,6 +418,7 @@ static void test_members(void) {
 /* --------------------------------------------------------------------------- statistics */
 
 static const double inf = HUGE_VAL;
+static rome99_ranked scratch[60];
 
 static void test_sort(void) {
     double x[9] = {3.0, inf, 0.0, -inf, -0.0, -3.0, 0.0, 1e-310, -0.0};
@@ -489,24 +490,26 @@ static void test_roc(void) {
     double x[5], y[5];
     size_t i;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const double area = rome99_roc_area(cases[i].score, cases[i].positive, 4);
-        const size_t points = rome99_roc_curve(x, y, cases[i].score, cases[i].positive, 4);
+        const double area = rome99_roc_area(cases[i].score, cases[i].positive, 4, scratch);
+        const size_t points = rome99_roc_curve(x, y, cases[i].score, cases[i].positive, 4, scratch);
         CHECK(area == cases[i].area, "case %lu: area %g, expected %g", (unsigned long)i, area, cases[i].area);
         CHECK(points == cases[i].points && x[0] == 0.0 && y[0] == 0.0 && x[points - 1] == 1.0 &&
                   y[points - 1] == 1.0,
               "case %lu: %lu points, expected %lu", (unsigned long)i, (unsigned long)points,
               (unsigned long)cases[i].points);
     }
-    rome99_roc_curve(x, y, cases[0].score, cases[0].positive, 4);
+    rome99_roc_curve(x, y, cases[0].score, cases[0].positive, 4, scratch);
     for (i = 0; i < 5; i++)
         CHECK(x[i] == x4[i] && y[i] == y4[i], "point %lu: %g, %g", (unsigned long)i, x[i], y[i]);
-    CHECK(rome99_roc_area(score, positive, 4) == 0.625, "infinities: %g",
-          rome99_roc_area(score, positive, 4));
-    CHECK(isnan(rome99_roc_area(score, alike, 4)) && isnan(rome99_roc_area(score, positive + 1, 2)) &&
-              isnan(rome99_roc_area(score, positive, 0)),
+    CHECK(rome99_roc_area(score, positive, 4, scratch) == 0.625, "infinities: %g",
+          rome99_roc_area(score, positive, 4, scratch));
+    CHECK(isnan(rome99_roc_area(score, alike, 4, scratch)) &&
+              isnan(rome99_roc_area(score, positive + 1, 2, scratch)) &&
+              isnan(rome99_roc_area(score, positive, 0, scratch)),
           "one kind only");
-    CHECK(!rome99_roc_curve(x, y, score, alike, 4) && !rome99_roc_curve(x, y, score, positive + 1, 2) &&
-              !rome99_roc_curve(x, y, score, positive, 0),
+    CHECK(!rome99_roc_curve(x, y, score, alike, 4, scratch) &&
+              !rome99_roc_curve(x, y, score, positive + 1, 2, scratch) &&
+              !rome99_roc_curve(x, y, score, positive, 0, scratch),
           "no curve of one kind");
 }
 
@@ -529,30 +532,37 @@ static void test_roc_pairs(void) {
                     pairs += 1.0;
                     won += score[i] > score[j] ? 1.0 : score[i] == score[j] ? 0.5 : 0.0;
                 }
-        area = rome99_roc_area(score, positive, n);
+        area = rome99_roc_area(score, positive, n, scratch);
         CHECK(SAME(area, won / pairs), "area %.17g, expected %.17g", area, won / pairs);
-        for (i = 1, j = rome99_roc_curve(x, y, score, positive, n); i < j; i++)
+        for (i = 1, j = rome99_roc_curve(x, y, score, positive, n, scratch); i < j; i++)
             below += (x[i] - x[i - 1]) * (y[i] + y[i - 1]) / 2.0;
         CHECK_LE(fabs(below - area), 1e-14, "area below the curve");
     }
+}
+
+/* Of copies: rome99_spearman puts ranks in their place. */
+static double spearman(const double *x, const double *y, size_t n) {
+    double a[5] = {0}, b[5] = {0};
+    memcpy(a, x, n * sizeof *a);
+    memcpy(b, y, n * sizeof *b);
+    return rome99_spearman(a, b, n, scratch);
 }
 
 static void test_spearman(void) {
     const double x[5] = {1, 2, 3, 4, 5}, cubes[5] = {-8, -1, 0, 1, inf}, fall[5] = {inf, 3, 2, -1, -inf};
     const double a[4] = {1, 2, 2, 4}, b[4] = {10, 30, 20, 40}, flat[4] = {3, 3, 3, 3},
                  zeros[3] = {0.0, -0.0, 1.0};
-    CHECK(rome99_spearman(x, cubes, 5) == 1.0, "monotone: %.17g", rome99_spearman(x, cubes, 5));
-    CHECK(rome99_spearman(fall, x, 5) == -1.0, "falling: %.17g", rome99_spearman(fall, x, 5));
-    CHECK(rome99_spearman(a, a, 4) == 1.0, "ties on both sides: %.17g", rome99_spearman(a, a, 4));
+    CHECK(spearman(x, cubes, 5) == 1.0, "monotone: %.17g", spearman(x, cubes, 5));
+    CHECK(spearman(fall, x, 5) == -1.0, "falling: %.17g", spearman(fall, x, 5));
+    CHECK(spearman(a, a, 4) == 1.0, "ties on both sides: %.17g", spearman(a, a, 4));
     /* ranks less their mean, twice: (-3 0 0 3), (-3 1 -1 3) */
-    CHECK(SAME(rome99_spearman(a, b, 4), 18.0 / rome99_sqrt(18.0 * 20.0)), "ties: %.17g",
-          rome99_spearman(a, b, 4));
-    CHECK(SAME(rome99_spearman(x, (const double[5]){2, 1, 4, 3, 5}, 5), 0.8), "1 - 6 * 4 / (5 * 24)");
+    CHECK(SAME(spearman(a, b, 4), 18.0 / rome99_sqrt(18.0 * 20.0)), "ties: %.17g", spearman(a, b, 4));
+    CHECK(SAME(spearman(x, (const double[5]){2, 1, 4, 3, 5}, 5), 0.8), "1 - 6 * 4 / (5 * 24)");
     /* (-1 -1 2), (-2 0 2) */
-    CHECK(SAME(rome99_spearman(zeros, x, 3), 6.0 / rome99_sqrt(6.0 * 8.0)), "-0 and 0 tie: %.17g",
-          rome99_spearman(zeros, x, 3));
-    CHECK(isnan(rome99_spearman(a, flat, 4)) && isnan(rome99_spearman(flat, a, 4)) &&
-              isnan(rome99_spearman(a, b, 1)) && isnan(rome99_spearman(a, b, 0)),
+    CHECK(SAME(spearman(zeros, x, 3), 6.0 / rome99_sqrt(6.0 * 8.0)), "-0 and 0 tie: %.17g",
+          spearman(zeros, x, 3));
+    CHECK(isnan(spearman(a, flat, 4)) && isnan(spearman(flat, a, 4)) && isnan(spearman(a, b, 1)) &&
+              isnan(spearman(a, b, 0)),
           "what does not vary");
 }
 

@@ -214,11 +214,14 @@ static int read_note(reader *r, char *line) {
 static int read_text(reader *r, char *line) {
     const char *name = next_word(&line);
     rome99_json *doc;
+    rome99_error e;
+    char where[128];
     size_t size = 0;
     int string;
     if (enter(r, 1, name)) return -1;
-    if (rome99_json_parse(&doc, r->path, (unsigned char *)line, strlen(line), r->e))
-        return strstr(r->e->text, "out of memory") ? -1 : fail(r, "text '%.100s' is no JSON string", name);
+    snprintf(where, sizeof where, "text '%.100s'", name);
+    if (rome99_json_parse(&doc, where, (unsigned char *)line, strlen(line), &e))
+        return fail(r, "%.300s", e.text);
     string = rome99_json_kind(rome99_json_root(doc)) == ROME99_STRING;
     if (string) size = rome99_json_length(rome99_json_root(doc));
     if (string) memcpy(line, rome99_json_string(rome99_json_root(doc)), size + 1); /* it is not longer */

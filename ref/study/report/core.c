@@ -218,23 +218,15 @@ static int scatter(rome99_page *page, const rome99_edits *edits, rome99_error *e
     return failed;
 }
 
-static unsigned char *positives(const rome99_edits *edits) {
-    unsigned char *positive = rome99_scratch(edits->n + 1, 1);
-    size_t i;
-    for (i = 0; positive && i < edits->n; i++) positive[i] = (unsigned char)edits->row[i].collapsed;
-    return positive;
-}
-
 static int roc(rome99_page *page, const rome99_edits *edits, rome99_error *e) {
     static const int figure[] = {ROME99_V_RMS, ROME99_V_INTERFERENCE, ROME99_V_COS_KEYS};
     static const char *const name[] = {"predicted rms", "I", "cos(k_u, k_bar), falling"};
     rome99_plot plot = {0};
     char title[128], legend[3][64];
-    double *score = malloc((edits->n + 1) * sizeof *score), *x = malloc((edits->n + 2) * sizeof *x),
+    double *score = edits->values, *x = malloc((edits->n + 2) * sizeof *x),
            *y = malloc((edits->n + 2) * sizeof *y);
-    unsigned char *positive = positives(edits);
     size_t i, k, n = 0;
-    int failed = !score || !x || !y || !positive ? rome99_fail(e, NULL, "out of memory") : 0;
+    int failed = !x || !y ? rome99_fail(e, NULL, "out of memory") : 0;
     sprintf(title, "%.64s: which edits will collapse? ROC", edits->name);
     plot.title = title;
     plot.description = "Receiver operating characteristic of what is known before an edit is made.";
@@ -246,15 +238,14 @@ static int roc(rome99_page *page, const rome99_edits *edits, rome99_error *e) {
             score[i] = edits->row[i].v[figure[k]];
             if (figure[k] == ROME99_V_COS_KEYS) score[i] = -score[i];
         }
-        n = rome99_roc_curve(x, y, score, positive, edits->n);
-        sprintf(legend[k], "%s: area %.3f", name[k], rome99_roc_area(score, positive, edits->n));
+        n = rome99_roc_curve(x, y, score, edits->collapsed, edits->n, edits->ranked);
+        sprintf(legend[k], "%s: area %.3f", name[k],
+                rome99_roc_area(score, edits->collapsed, edits->n, edits->ranked));
         if (n) rome99_plot_line(&plot, k, legend[k], n, x, y);
     }
     if (!failed && n) rome99_plot_reference(&plot, ROME99_DIAGONAL, 0.0, "chance");
-    free(score);
     free(x);
     free(y);
-    free(positive);
     if (failed || !n)
         rome99_plot_free(&plot);
     else
@@ -265,14 +256,9 @@ static int roc(rome99_page *page, const rome99_edits *edits, rome99_error *e) {
 }
 
 double rome99_predictor_area(const rome99_edits *edits, int figure) {
-    double *score = rome99_scratch(edits->n + 1, sizeof *score), area = 0.0;
-    unsigned char *positive = positives(edits);
     size_t i;
-    for (i = 0; score && i < edits->n; i++) score[i] = edits->row[i].v[figure];
-    if (score && positive) area = rome99_roc_area(score, positive, edits->n);
-    free(score);
-    free(positive);
-    return area;
+    for (i = 0; i < edits->n; i++) edits->values[i] = edits->row[i].v[figure];
+    return rome99_roc_area(edits->values, edits->collapsed, edits->n, edits->ranked);
 }
 
 int rome99_report_predictor(rome99_page *page, const rome99_report *r, rome99_error *e) {
@@ -297,10 +283,11 @@ int rome99_report_predictor(rome99_page *page, const rome99_report *r, rome99_er
             rome99_page_row(page, "%s|%lu|%lu|%.4f|%.4f|%.3f", edits->name, (unsigned long)n,
                             (unsigned long)rome99_pick_count(edits, any, 1),
                             rome99_predictor_area(edits, ROME99_V_INTERFERENCE),
-                            rome99_predictor_area(edits, ROME99_V_RMS), rome99_spearman(x, y, n));
+                            rome99_predictor_area(edits, ROME99_V_RMS),
+                            rome99_spearman(x, y, n, edits->ranked));
         else
             rome99_page_row(page, "%s|%lu|0|none|none|%.3f", edits->name, (unsigned long)n,
-                            rome99_spearman(x, y, n));
+                            rome99_spearman(x, y, n, edits->ranked));
         free(x);
         free(y);
     }

@@ -161,16 +161,18 @@ static size_t twin_values(double *x, rome99_lines lines, const char *member, int
 }
 
 double rome99_twin_median(rome99_lines lines, const char *member, int middle, rome99_error *e) {
-    double *x = rome99_scratch(lines.n + 1, sizeof *x), median = rome99_log(-1.0);
+    double *x = malloc((lines.n + 1) * sizeof *x), median = rome99_log(-1.0);
     size_t n = x ? twin_values(x, lines, member, middle, e) : 0;
+    if (!x) rome99_fail(e, NULL, "out of memory");
     if (n) median = rome99_quantile(x, n, 0.5);
     free(x);
     return median;
 }
 
 static double twin_mean(rome99_lines lines, const char *member, rome99_error *e) {
-    double *x = rome99_scratch(lines.n + 1, sizeof *x), mean = rome99_log(-1.0);
+    double *x = malloc((lines.n + 1) * sizeof *x), mean = rome99_log(-1.0);
     size_t n = x ? twin_values(x, lines, member, -1, e) : 0;
+    if (!x) rome99_fail(e, NULL, "out of memory");
     if (n) mean = rome99_mean(x, n);
     free(x);
     return mean;

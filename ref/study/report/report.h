@@ -46,12 +46,15 @@ typedef struct {
     double v[ROME99_V_COUNT];
 } rome99_row;
 
-/* The rows of one run. */
+/* The n rows of one run, and room to pick and rank figures of them in. */
 typedef struct {
     const char *name;
     double real; /* of dose, in sixteenths */
     rome99_row *row;
     size_t n;
+    unsigned char *collapsed; /* (n) 1 where that edit has */
+    double *values;           /* (n) scratch */
+    rome99_ranked *ranked;    /* (n) scratch */
 } rome99_edits;
 
 /* All results as rows. */
@@ -101,7 +104,7 @@ int rome99_key_points(rome99_key_point **points, size_t *n, const rome99_report 
 
 /* In how many edits of all facts, one after another, the perplexity has exceeded the limit: [0] rome, [1] c-rome; 0:
  * never, -1: there is no such run. Median over a run of `twin` of a member's values: of one-token subjects first
- * (middle 0), of subjects in mid-prompt (1), of all (-1); NaN if there are none. */
+ * (middle 0), of subjects in mid-prompt (1), of all (-1); NaN if there are none, or with *e set. */
 int rome99_report_falls(long falls[2], const rome99_report *report, rome99_error *e);
 double rome99_twin_median(rome99_lines lines, const char *member, int middle, rome99_error *e);
 

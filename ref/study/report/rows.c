@@ -60,6 +60,7 @@ static void mark_cases(rome99_edits *edits) {
         rome99_row *row = &edits->row[i], *of = &edits->row[rome];
         if (row->method == ROME99_ROME) of = &edits->row[rome = i];
         row->collapse_case = of->method == ROME99_ROME && of->fact == row->fact && of->collapsed;
+        edits->collapsed[i] = (unsigned char)row->collapsed;
     }
 }
 
@@ -67,7 +68,11 @@ static int read_run(rome99_edits *edits, rome99_lines lines, const char *experim
     size_t i;
     edits->name = lines.line[0].header.name;
     edits->row = calloc(lines.n, sizeof *edits->row);
-    if (!edits->row) return rome99_fail(e, NULL, "out of memory");
+    edits->collapsed = calloc(lines.n, 1);
+    edits->values = calloc(lines.n, sizeof *edits->values);
+    edits->ranked = calloc(lines.n, sizeof *edits->ranked);
+    if (!edits->row || !edits->collapsed || !edits->values || !edits->ranked)
+        return rome99_fail(e, NULL, "out of memory");
     for (i = 0; i < lines.n; i++) {
         const rome99_result *line = &lines.line[i];
         if (strcmp(line->header.kind, "edit") != 0) continue;
@@ -84,6 +89,13 @@ static int read_run(rome99_edits *edits, rome99_lines lines, const char *experim
     return 0;
 }
 
+static void free_run(rome99_edits *edits) {
+    free(edits->row);
+    free(edits->collapsed);
+    free(edits->values);
+    free(edits->ranked);
+}
+
 static int read_runs(rome99_edits **run, size_t *n, const rome99_results *results, const char *experiment,
                      rome99_error *e) {
     size_t count = 0;
@@ -93,7 +105,7 @@ static int read_runs(rome99_edits **run, size_t *n, const rome99_results *result
     for (*n = 0; *n < count; ++*n) {
         const char *name = rome99_results_name(results, experiment, *n);
         if (read_run(&(*run)[*n], rome99_results_of(results, experiment, name), experiment, e)) {
-            free((*run)[*n].row);
+            free_run(&(*run)[*n]);
             return -1;
         }
     }
@@ -124,7 +136,7 @@ int rome99_report_open(rome99_report *r, const rome99_results *results, rome99_e
 
 static void close_runs(rome99_edits *run, size_t n) {
     size_t i;
-    for (i = 0; i < n; i++) free(run[i].row);
+    for (i = 0; i < n; i++) free_run(&run[i]);
     free(run);
 }
 
@@ -158,19 +170,13 @@ size_t rome99_pick_values(double *x, const rome99_edits *edits, rome99_pick pick
 static double nan_value(void) { return rome99_log(-1.0); }
 
 double rome99_pick_quantile(const rome99_edits *edits, rome99_pick pick, int figure, double q) {
-    double *x = rome99_scratch(edits->n + 1, sizeof *x), value = nan_value();
-    size_t n = x ? rome99_pick_values(x, edits, pick, figure) : 0;
-    if (n) value = rome99_quantile(x, n, q);
-    free(x);
-    return value;
+    size_t n = rome99_pick_values(edits->values, edits, pick, figure);
+    return n ? rome99_quantile(edits->values, n, q) : nan_value();
 }
 
 double rome99_pick_mean(const rome99_edits *edits, rome99_pick pick, int figure) {
-    double *x = rome99_scratch(edits->n + 1, sizeof *x), value = nan_value();
-    size_t n = x ? rome99_pick_values(x, edits, pick, figure) : 0;
-    if (n) value = rome99_mean(x, n);
-    free(x);
-    return value;
+    size_t n = rome99_pick_values(edits->values, edits, pick, figure);
+    return n ? rome99_mean(edits->values, n) : nan_value();
 }
 
 size_t rome99_pick_count(const rome99_edits *edits, rome99_pick pick, int collapsed_only) {

@@ -6,16 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int failed;
-
-void *rome99_scratch(size_t n, size_t size) {
-    void *p = calloc(n, size);
-    if (!p) failed = 1;
-    return p;
-}
-
-int rome99_scratch_failed(void) { return failed; }
-
 /* ------------------------------------------------------------------- order and moments */
 
 /* Ordered as x is, -0 before 0: a total order, so that every qsort gives the same. */
@@ -62,23 +52,15 @@ double rome99_deviation(const double *x, size_t n) {
 
 /* ------------------------------------------------------------------------------- ranks */
 
-typedef struct {
-    double value; /* first: compare() reads it */
-    size_t index;
-} item;
-
-/* x with its indices in ascending order, malloc'ed; NULL where memory is out or n = 0. */
-static item *sort_items(const double *x, size_t n) {
-    item *a = n ? rome99_scratch(n, sizeof *a) : NULL;
+/* a = x (n >= 1) with its indices in ascending order; compare() reads the value, which is first. */
+static void sort_ranked(rome99_ranked *a, const double *x, size_t n) {
     size_t i;
-    if (!a) return NULL;
-    for (i = 0; i < n; i++) a[i] = (item){x[i], i};
+    for (i = 0; i < n; i++) a[i] = (rome99_ranked){x[i], i};
     qsort(a, n, sizeof *a, compare);
-    return a;
 }
 
 /* Behind the items that tie with item i. */
-static size_t group_end(const item *a, size_t i, size_t n) {
+static size_t group_end(const rome99_ranked *a, size_t i, size_t n) {
     size_t end = i + 1;
     while (end < n && a[end].value == a[i].value) end++;
     return end;
@@ -90,12 +72,12 @@ static size_t count_positive(const unsigned char *positive, size_t n) {
     return count;
 }
 
-double rome99_roc_area(const double *score, const unsigned char *positive, size_t n) {
+double rome99_roc_area(const double *score, const unsigned char *positive, size_t n, rome99_ranked *a) {
     const uint64_t P = count_positive(positive, n), N = n - P;
     uint64_t below = 0, twice = 0; /* negatives that score less; 2 * pairs won + pairs tied */
-    item *a = P && N ? sort_items(score, n) : NULL;
     size_t i, end;
-    if (!a) return (double)NAN;
+    if (!P || !N) return (double)NAN;
+    sort_ranked(a, score, n);
     for (i = 0; i < n;) {
         const size_t first = i;
         uint64_t p = 0, q;
@@ -104,15 +86,15 @@ double rome99_roc_area(const double *score, const unsigned char *positive, size_
         twice += p * (2 * below + q);
         below += q;
     }
-    free(a);
     return (double)twice / (2.0 * (double)P * (double)N);
 }
 
-size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigned char *positive, size_t n) {
+size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigned char *positive, size_t n,
+                        rome99_ranked *a) {
     const size_t P = count_positive(positive, n), N = n - P;
     size_t i, points = 1, p = 0, q;
-    item *a = P && N ? sort_items(score, n) : NULL;
-    if (!a) return 0;
+    if (!P || !N) return 0;
+    sort_ranked(a, score, n);
     x[0] = y[0] = 0.0;
     for (i = n; i-- > 0;) {
         p += positive[a[i].index] != 0;
@@ -121,36 +103,24 @@ size_t rome99_roc_curve(double *x, double *y, const double *score, const unsigne
         x[points] = (double)q / (double)N;
         y[points++] = (double)p / (double)P;
     }
-    free(a);
     return points;
 }
 
-/* Twice the ranks of x less their mean: whole numbers, whose products add up without rounding for n <
- * 200,000. malloc'ed; NULL where memory is out or n = 0. */
-static double *centred_ranks(const double *x, size_t n) {
-    double *rank = n ? rome99_scratch(n, sizeof *rank) : NULL;
-    item *a = rank ? sort_items(x, n) : NULL;
+/* x (n) = twice its ranks less their mean. */
+static void rank(double *x, size_t n, rome99_ranked *a) {
     size_t i, end;
-    if (!a) {
-        free(rank);
-        return NULL;
-    }
+    if (n) sort_ranked(a, x, n);
     for (i = 0; i < n;) {
         double r;
         end = group_end(a, i, n);
-        for (r = (double)i + (double)end - (double)n; i < end; i++) rank[a[i].index] = r;
+        for (r = (double)i + (double)end - (double)n; i < end; i++) x[a[i].index] = r;
     }
-    free(a);
-    return rank;
 }
 
-double rome99_spearman(const double *x, const double *y, size_t n) {
-    double *r = centred_ranks(x, n), *s = centred_ranks(y, n), rho = (double)NAN;
-    if (r && s) {
-        const double rr = rome99_dot(r, r, n), ss = rome99_dot(s, s, n);
-        if (rr > 0.0 && ss > 0.0) rho = rome99_dot(r, s, n) / rome99_sqrt(rr * ss);
-    }
-    free(r);
-    free(s);
-    return rho;
+double rome99_spearman(double *x, double *y, size_t n, rome99_ranked *scratch) {
+    double xx, yy;
+    rank(x, n, scratch);
+    rank(y, n, scratch);
+    xx = rome99_dot(x, x, n), yy = rome99_dot(y, y, n);
+    return xx > 0.0 && yy > 0.0 ? rome99_dot(x, y, n) / rome99_sqrt(xx * yy) : (double)NAN;
 }
