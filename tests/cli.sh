@@ -274,6 +274,19 @@ for file in $M/model.safetensors $W/text $W/none; do # a state that is none stay
     rm -r $W/new.state
 done
 
+# Killed, and taken up from the state that it left.
+taken="train $W/taken --steps 600 --layers 1 --width 8 --heads 1 --positions 8 --windows 4 --layer 0"
+(eval "exec $command $taken --every 1") >"$D/stdout" 2>&1 </dev/null &
+tries=0
+while [ ! -f $W/taken.state ] && [ $tries -lt 600 ]; do sleep 0.1; tries=$((tries + 1)); done
+kill -9 $! && { wait $!; } 2>/dev/null
+rm -f $W/taken.state.tmp-* # of a write that the kill ended
+[ ! -e $W/taken ] || fail "train, killed" "it was complete by then"
+# shellcheck disable=SC2086
+rome99 $taken >"$D/stdout" 2>"$D/stderr" </dev/null
+is "train, killed and taken up" "$? $(ls $D/work | grep '^taken')" "0 taken"
+has "train, killed and taken up: says so" "$(cat "$D/stderr")" "rome99: taking up $W/taken.state at step "
+
 # A folder of each kind: they differ in weights, in C, and in one member of config.json.
 for masked in 0 4; do
     good "train --masked $masked" train $W/masked$masked --steps 1 --layers 1 --width 8 --heads 1 --positions 8 \
@@ -391,6 +404,9 @@ for value in '\0000\0000\0300\0177' '\0000\0000\0200\0177' '\0000\0000\0200\0377
 done
 
 fresh
+{ dd if="$S" bs=1 count=$((size + 8)) 2>/dev/null; head -c $(($(wc -c <"$S") - size - 8)) /dev/zero; } >"$V/model.safetensors"
+refused "weights of zero" 'subject "Paris": the MLP output m_u is zero'
+cp "$S" "$V/model.safetensors"
 sed 's/, "<|endoftext|>": 801//' "$M/vocab.json" >"$V/vocab.json"
 refused "a token too few" "vocab.json: 801 tokens"
 vocab() { # NAME SED

@@ -55,6 +55,10 @@ gives "another case" 1 "differs: " compare $case golden/edits/first_k-rome.txt
 gives "and the other way round" 1 "differs: " compare golden/edits/first_k-rome.txt $case
 gives "where rows part" 1 "row 1 does not" compare golden/edits/first_rome.txt golden/edits/clamp_rome.txt
 gives "no candidate at all" 2 "begins neither" compare $case README.md
+rome99 golden export $case --safetensors "$D/binary" && rome99 compare $case - <"$D/binary" >"$D/out" 2>&1
+if [ $? -eq 2 ] && grep -q "standard input: only the text format" "$D/out"; then pass; else
+    fail "safetensors from a pipe" "$(tail -n 1 "$D/out")"
+fi
 
 # The released code's mismatch, planted in c-rome's case: the denominator of rome's.
 awk 'NR == FNR { if ($1 == "tensor") take = $2 == "denominator!released_mismatch"; else if (take && !w) w = $1; next }
@@ -89,9 +93,17 @@ cp -R golden/. "$D/copy"
 sed 's/^3ff8/3ff9/' golden/ops/softmax.txt >"$D/copy/ops/softmax.txt"
 gives "a case that is not as MANIFEST says" 2 "MANIFEST" golden check "$D/copy"
 if command -v sha256sum >/dev/null 2>&1; then
-    sum=$(sha256sum <"$D/copy/ops/softmax.txt")
-    sed "s|^.*  ops/softmax.txt|${sum%% *}  ops/softmax.txt|" golden/MANIFEST >"$D/copy/MANIFEST"
-    gives "a case that was changed" 1 "not as committed" golden check "$D/copy"
+    changed() { # NAME TEXT SED: check of a case with that change, and with its sum in MANIFEST
+        sed "$3" golden/ops/softmax.txt >"$D/copy/ops/softmax.txt"
+        sum=$(sha256sum <"$D/copy/ops/softmax.txt")
+        sed "s|^.*  ops/softmax.txt|${sum%% *}  ops/softmax.txt|" golden/MANIFEST >"$D/copy/MANIFEST"
+        gives "$1" 1 "$2" golden check "$D/copy"
+    }
+    changed "a case that was changed" "not as committed" 's/^3ff8/3ff9/'
+    changed "a tensor of another name" "ops/softmax: z: is not made here" 's/^tensor y /tensor z /'
+    changed "a tensor that is missing" "ops/softmax: y: is missing in the file" 's/^tensor y /tensor z /'
+    changed "a tensor of another shape" "ops/softmax: y: has another shape" 's/^tensor y f64 4 6 /tensor y f64 6 4 /'
+    changed "a case of another name" 'ops/softmax: case is "ops/other", here "ops/softmax"' 's|^case = .*|case = ops/other|'
     if (cd golden && sha256sum -c --quiet MANIFEST) >"$D/out" 2>&1; then pass; else fail "sha256sum -c" "$(cat "$D/out")"; fi
 fi
 rm -f "$D/copy/ops/exp.txt"
@@ -103,6 +115,11 @@ gives "check: checkpoints elsewhere" 2 "$D/none" golden check --all --models "$D
 
 gives "export to safetensors" 0 "" golden export golden/edits/pencil_rome.txt --safetensors "$D/pencil.safetensors"
 gives "and back" 0 "class exact" compare golden/edits/pencil_rome.txt "$D/pencil.safetensors"
+sed '/^case = /d' golden/ops/kl.txt >"$D/nameless.txt"
+gives "export of two, one without a name" 0 "" golden export golden/ops/exp.txt "$D/nameless.txt" --safetensors "$D/two"
+if grep -aq '"ops/exp/y"' "$D/two" && grep -aq "\"$D/nameless.txt/" "$D/two"; then pass; else
+    fail "export of two" "tensors are not named CASE/TENSOR"
+fi
 gives "export of nothing" 2 "name the files" golden export --c-header "$D/x.h"
 gives "export as nothing" 2 "give one of" golden export golden/ops/exp.txt
 gives "export of what is no case" 2 "README.md" golden export README.md --c-header "$D/x.h"

@@ -297,6 +297,20 @@ refused "short windows" "windows.safetensors: windows must have n_positions toke
 refused "no fact of the first group" "no one-token subject opens a prompt" core
 cp "$C/facts.json" "$D/bad/facts.json"
 refused "three facts" "facts.json: t-SNE needs" core
+long=$(printf '%050d' 0 | sed 's/0/Garjus /g')
+sed "2s/\"Garjus\"/\"$long\"/" "$M/facts.json" >"$D/bad/facts.json"
+refused "a long subject" "facts.json: record 1: with template" core
+sed "2s/\"Mermas\"/\"$long\"/" "$M/facts.json" >"$D/bad/facts.json"
+echo '["{}"]' >"$D/bad/test_prefixes.json" # with the usual ones test prompts are too long before that
+bad "a long object" "no room for an object behind a template" study twin "$D/bad" --real 3
+zero() { # of that model's numbers all
+    n=$(od -An -tu1 -N8 "$M/model.safetensors" | awk '{ print 8 + $1 + 256 * $2 }')
+    { head -c "$n" "$M/model.safetensors"; head -c $(($(wc -c <"$M/model.safetensors") - n)) /dev/zero; } >"$1"
+}
+zero "$D/bad/model.safetensors"
+cp "$M/facts.json" "$D/bad"
+bad "weights of zero: twin" "$D/bad: C is not positive definite: pivot 1" study twin "$D/bad" --real 3
+refused "weights of zero: sequential" "step 1: subject \"Ponjus\": the MLP output m_u is zero" sequential
 for strange in 'a|b' "$(printf '%0200d' 0)"; do
     mv "$D/bad" "$D/$strange"
     bad "a folder's name" "the folder's name" study core "$D/$strange"

@@ -567,6 +567,26 @@ static void test_reference(void) {
     rome99_text_free(&t);
 }
 
+/* Labels of two lines in the same place stand apart. */
+static void test_reference_labels(void) {
+    rome99_plot p = {.x = {.lo = 0, .hi = 1}, .y = {.lo = 0, .hi = 1}};
+    const double half = 0.5;
+    double x[2] = {0}, y[2] = {0};
+    rome99_text t;
+    const char *s;
+    size_t n = 0;
+    rome99_plot_points(&p, 0, NULL, 1, &half, &half, NULL);
+    rome99_plot_reference(&p, ROME99_HORIZONTAL, 0.5, "one");
+    rome99_plot_reference(&p, ROME99_HORIZONTAL, 0.5, "two");
+    t = drawn(&p, "labels");
+    for (s = strchr(t.bytes, '<'); s; s = strchr(s + 1, '<'))
+        if (has_class(s, "reference") && !strncmp(s, "<text", 5) && n < 2)
+            x[n] = number(s, "x"), y[n++] = number(s, "y");
+    CHECK(n == 2 && (fabs(x[0] - x[1]) > 20.0 || fabs(y[0] - y[1]) > 9.0), "labels at (%g, %g), (%g, %g)",
+          x[0], y[0], x[1], y[1]);
+    rome99_text_free(&t);
+}
+
 static void test_out_of_memory(void) {
     rome99_plot p = {.failed = 1};
     rome99_text t = {0};
@@ -590,6 +610,7 @@ int main(void) {
     test_legend();
     test_long();
     test_reference();
+    test_reference_labels();
     test_out_of_memory();
     return test_end();
 }

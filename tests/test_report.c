@@ -169,6 +169,25 @@ static void check_hostile(int html, const char *expected) {
     rome99_page_free(&page);
 }
 
+/* A cell that is too long for a line of text ends in dots, between characters. */
+static void check_long(void) {
+    char cell[301] = "";
+    rome99_page page;
+    const char *s;
+    size_t i;
+    for (i = 0; i < 150; i++) memcpy(cell + 2 * i, "\xC3\xA9", 3);
+    rome99_page_begin(&page, 0, "title", "subtitle");
+    rome99_page_table(&page, "caption", "name|value");
+    rome99_page_row(&page, "%s|1", cell);
+    rome99_page_table_end(&page);
+    rome99_page_end(&page);
+    s = strstr(page.out.bytes, "\xC3\xA9");
+    for (i = 0; s && !strncmp(s, "\xC3\xA9", 2); s += 2) i++;
+    CHECK(s && i < 79 && !strncmp(s, "...", 3), "%lu characters of a long cell, then \"%.8s\"",
+          (unsigned long)i, s ? s : "");
+    rome99_page_free(&page);
+}
+
 int main(int argc, char **argv) {
     invention v = usual;
     const char *tmp = argc > 1 ? argv[1] : "build/tmp";
@@ -207,6 +226,7 @@ int main(int argc, char **argv) {
     v.twin_ratio = 0.1;
     check(&v, 1, "hhhhhhhhhhhhnn", "keys part whatever the training");
     check_hostile(0, "\n<b>?[1m??\n");
+    check_long();
     check_hostile(1, "&lt;b&gt;");
     if (has_directory) rome99_dir_abandon(dir);
     free(own);

@@ -124,6 +124,19 @@ static void refused(const char *name, const char *wanted, rome99_trainer *traine
     CHECK(memcmp(before, after, sizeof before) == 0, "%s: the trainer was changed", name);
 }
 
+/* The file with that text, which is in it, as another of the same length. */
+static void put_other(const char *text, const char *other) {
+    unsigned char *file;
+    size_t size, n = strlen(text), i = 0;
+    rome99_error e;
+    CHECK(!rome99_read_file(&file, &size, state_path(), &e), "%s", e.text);
+    while (i + n < size && memcmp(file + i, text, n) != 0) i++;
+    CHECK(memcmp(file + i, text, n) == 0, "\"%s\" is not in the file", text);
+    memcpy(file + i, other, n);
+    put_file(file, size);
+    free(file);
+}
+
 /* Every byte before the numbers, and some of these, changed; cut at some places. */
 static void refuse_damage(rome99_trainer *trainer) {
     unsigned char *file;
@@ -171,6 +184,12 @@ static void refuse_states(rome99_recipe recipe, const rome99_stream *stream) {
     CHECK(!rome99_trainer_step(trainer, &loss, &e), "%s", e.text);
     CHECK(!rome99_state_write(state_path(), trainer, &e), "%s", e.text);
     refuse_damage(trainer);
+    CHECK(!rome99_state_write(state_path(), trainer, &e), "%s", e.text);
+    put_other(ROME99_VERSION, "9.9.9");
+    refused("another version", "made by rome99 9.9.9; this is " ROME99_VERSION, trainer);
+    CHECK(!rome99_state_write(state_path(), trainer, &e), "%s", e.text);
+    put_other("{\"dtype\":\"F64\"", "{\"dtype\":\"I64\"");
+    refused("another dtype", "has another dtype", trainer);
     CHECK(!rome99_state_write(state_path(), trainer, &e), "%s", e.text);
     for (i = 0; i < 12; i++) {
         static const char *const name[] = {"--seed 1, not 2",
