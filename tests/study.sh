@@ -300,6 +300,10 @@ refused "three facts" "facts.json: t-SNE needs" core
 long=$(printf '%050d' 0 | sed 's/0/Garjus /g')
 sed "2s/\"Garjus\"/\"$long\"/" "$M/facts.json" >"$D/bad/facts.json"
 refused "a long subject" "facts.json: record 1: with template" core
+cp "$D/masked/facts.json" "$D/facts.kept"
+sed "2s/\"subject\": \"[^\"]*\"/\"subject\": \"$long\"/" "$D/facts.kept" >"$D/masked/facts.json"
+bad "a long subject: a twin's" "facts.json: record 1: with template" study twin "$D/masked" --real 0
+cp "$D/facts.kept" "$D/masked/facts.json"
 sed "2s/\"Mermas\"/\"$long\"/" "$M/facts.json" >"$D/bad/facts.json"
 echo '["{}"]' >"$D/bad/test_prefixes.json" # with the usual ones test prompts are too long before that
 bad "a long object" "no room for an object behind a template" study twin "$D/bad" --real 3

@@ -241,12 +241,14 @@ static int heat_maps(rome99_page *page, const rome99_result *line, const char *n
 
 int rome99_report_weights(rome99_page *page, const rome99_report *r, rome99_error *e) {
     size_t i;
-    if (!r->core.n || !page->html) return 0;
-    rome99_page_section(page, "weights", "What an update looks like");
-    rome99_page_text(
-        page,
-        "Of the fact that has the median interference by rome among those whose one-token subject opens "
-        "the prompt. Both updates have rank one and the same u; only r / (u^T k_den) differs.");
+    if (!r->core.n) return 0;
+    if (page->html) { /* it has figures alone, but a line that they cannot be made of is refused in text, too */
+        rome99_page_section(page, "weights", "What an update looks like");
+        rome99_page_text(
+            page,
+            "Of the fact that has the median interference by rome among those whose one-token subject opens "
+            "the prompt. Both updates have rank one and the same u; only r / (u^T k_den) differs.");
+    }
     for (i = 0; i < r->core.n; i++) {
         const rome99_result *line = find_line(rome99_results_of(r->results, "core", r->core.run[i].name),
                                               "update");
