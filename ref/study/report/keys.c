@@ -332,12 +332,17 @@ static int layer_map(rome99_page *page, const rome99_result *line, const char *n
 
 /* Position 0 against the mean of all others, in the stream that enters the edited layer. */
 static int layer_row(rome99_page *page, const rome99_result *line, const char *name, rome99_error *e) {
-    size_t rows, cols, l, p, layer;
-    double *norm = matrix(&rows, &cols, line, "norm", e), *attention, rest = 0.0, paid = 0.0;
+    size_t entered, positions, rows, cols, l, p, layer;
+    double *norm = matrix(&entered, &positions, line, "norm", e), *attention, rest = 0.0, paid = 0.0;
     double number = rome99_result_number(line, "layer", e);
     if (!norm) return -1;
-    if (!(attention = matrix(&rows, &cols, line, "attention", e))) {
+    if (!(attention = matrix(&rows, &cols, line, "attention", e)) || entered != rows + 1 ||
+        positions != cols) {
+        if (attention)
+            rome99_fail(e, line->path, "line %lu: norm and attention are of different models",
+                        (unsigned long)line->number);
         free(norm);
+        free(attention);
         return -1;
     }
     layer = number >= 0.0 && number < (double)rows ? (size_t)number : 0;
