@@ -407,6 +407,7 @@ refused() { # NAME WANTED SED-SCRIPT: core with a change
     rm -f "$D/page.html"
     bad "report: $1" "$2" report "$D/wrong" --html "$D/page.html"
     [ ! -e "$D/page.html" ] || fail "report: $1" "a page was written"
+    bad "report, as text: $1" "$2" report "$D/wrong"
 }
 refused "two versions" "$D/wrong: line 7, byte 1:" '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/'
 refused "no JSON" "$D/wrong: line 2" '2s/.*/Dear diary/'
@@ -419,6 +420,7 @@ refused "no such method" "p-romes" '7s/"method": "p-rome"/"method": "p-romes"/'
 refused "no such group" "line 8" '8s/"group": "[^"]*"/"group": "none"/'
 refused "a point without a place" "line 97" '97s/"pca": \[[^]]*\]/"pca": []/'
 refused "a matrix that is none" "line 99" '99s/"norm": \[\[/"norm": [[], [/'
+refused "norms without a layer" "line 99: norm and attention are of different models" '99s/"norm": \[\[[^]]*\], /"norm": [/'
 refused "an update that is none" "line 98" '98s/"u": \[[^]]*\]/"u": []/'
 for real in null 17 2.5; do
     sed "1s/\"real\": 3,/\"real\": $real,/" "$D/dose.jsonl" >"$D/wrong"
