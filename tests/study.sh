@@ -307,11 +307,8 @@ cp "$D/facts.kept" "$D/masked/facts.json"
 sed "2s/\"Mermas\"/\"$long\"/" "$M/facts.json" >"$D/bad/facts.json"
 echo '["{}"]' >"$D/bad/test_prefixes.json" # with the usual ones test prompts are too long before that
 bad "a long object" "no room for an object behind a template" study twin "$D/bad" --real 3
-zero() { # of that model's numbers all
-    n=$(od -An -tu1 -N8 "$M/model.safetensors" | awk '{ print 8 + $1 + 256 * $2 }')
-    { head -c "$n" "$M/model.safetensors"; head -c $(($(wc -c <"$M/model.safetensors") - n)) /dev/zero; } >"$1"
-}
-zero "$D/bad/model.safetensors"
+n=$(od -An -tu1 -N8 "$M/model.safetensors" | awk '{ print 8 + $1 + 256 * $2 }')
+{ head -c "$n" "$M/model.safetensors"; head -c $(($(size "$M/model.safetensors") - n)) /dev/zero; } >"$D/bad/model.safetensors"
 cp "$M/facts.json" "$D/bad"
 bad "weights of zero: twin" "$D/bad: C is not positive definite: pivot 1" study twin "$D/bad" --real 3
 refused "weights of zero: sequential" "step 1: subject \"Ponjus\": the MLP output m_u is zero" sequential
