@@ -236,23 +236,23 @@ bad_file "onto another model of that name" "$F: line 1 is of another run: anothe
 bad_file "onto other inputs" "$F: line 1 is of another run: another inputs" "$F" study core "$D/inputs/tiny" -o "$F"
 sed '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/' "$D/core.jsonl" >"$F"
 onto "another version" "made by rome99 9.9.9"
-has "onto another version: where" "$line" "$F: line 7, byte 1:"
+has "onto another version: where" "$line" "$F:7:1: made by"
 sed '3s/"lines": 99/"lines": 98/' "$D/core.jsonl" >"$F"
 onto "another number of lines" "$F: line 3 is of another run"
 sed '3s/"line": 2/"line": 99/' "$D/core.jsonl" >"$F"
-onto "a number too great" "$F: line 3"
+onto "a number too great" "$F:3:"
 sed '2s/, "kind".*/}/' "$D/core.jsonl" >"$F"
-onto "no kind" "$F: line 2"
+onto "no kind" "$F:2:1: \"kind\" is missing"
 echo "Dear diary" >"$F"
-onto "no JSON" "$F: line 1"
+onto "no JSON" "$F:1:1:"
 printf 'Dear diary' >"$F"
-onto "a file that is not ours, without a newline" "$F: line 1"
+onto "a file that is not ours, without a newline" "$F: line 1 is no part"
 { head -n 2 "$D/core.jsonl"; printf 'Dear diary'; } >"$F"
-onto "something else at the end" "$F: line 3"
+onto "something else at the end" "$F: line 3 is no part"
 { head -n 2 "$D/core.jsonl"; echo; sed -n 3,9p "$D/core.jsonl"; } >"$F"
-onto "a blank line" "$F: line 3"
+onto "a blank line" "$F:3:1: expected a value"
 echo '[1]' >"$F"
-onto "an array" "$F: line 1"
+onto "an array" "$F:1:1:"
 bad "a directory" "$D/half" study core "$M" -o "$D/half"
 bad "a missing directory" "$D/none/x.jsonl" study core "$M" -o "$D/none/x.jsonl"
 [ ! -e "$D/none" ] || fail "a missing directory" "was made"
@@ -406,8 +406,8 @@ refused() { # NAME WANTED SED-SCRIPT: core with a change
     [ ! -e "$D/page.html" ] || fail "report: $1" "a page was written"
     bad "report, as text: $1" "$2" report "$D/wrong"
 }
-refused "two versions" "$D/wrong: line 7, byte 1:" '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/'
-refused "no JSON" "$D/wrong: line 2" '2s/.*/Dear diary/'
+refused "two versions" "$D/wrong:7:1: made by" '7s/"rome99": "[^"]*"/"rome99": "9.9.9"/'
+refused "no JSON" "$D/wrong:2:1:" '2s/.*/Dear diary/'
 refused "a blank line" "$D/wrong: line 3" '3s/.*//'
 refused "a run that study has not" "$D/wrong: line 4" '4s/"experiment": "core"/"experiment": "cores"/'
 refused "two seeds" "$D/wrong: line 5" '5s/"seed": 1/"seed": 2/'
@@ -415,8 +415,8 @@ refused "no numerator" 'line 6: "numerator" is missing' '6s/"numerator"/"numerat
 refused "a numerator that is no number" 'line 6: "numerator" must be a number' '6s/"numerator": [^,]*/"numerator": "x"/'
 refused "no such method" "p-romes" '7s/"method": "p-rome"/"method": "p-romes"/'
 refused "no such group" "line 8" '8s/"group": "[^"]*"/"group": "none"/'
-refused "a point without a place" "line 97" '97s/"pca": \[[^]]*\]/"pca": []/'
-refused "a matrix that is none" "line 99" '99s/"norm": \[\[/"norm": [[], [/'
+refused "a point without a place" "$D/wrong:97:" '97s/"pca": \[[^]]*\]/"pca": []/'
+refused "a matrix that is none" "$D/wrong:99:" '99s/"norm": \[\[/"norm": [[], [/'
 refused "norms without a layer" "line 99: norm and attention are of different models" '99s/"norm": \[\[[^]]*\], /"norm": [/'
 refused "an update that is none" "line 98" '98s/"u": \[[^]]*\]/"u": []/'
 for real in null 17 2.5; do

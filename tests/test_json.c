@@ -126,6 +126,10 @@ static void test_places(void) {
     rome99_json_fail(&e, key, "key");
     CHECK(strcmp(e.text, "x.json:2:3: key") == 0, "got %s", e.text);
     rome99_json_free(doc);
+
+    CHECK(rome99_json_parse_line(&doc, "lines", 7, (const unsigned char *)"[1,\n x]", 7, &e) == -1 &&
+              strcmp(e.text, "lines:8:2: expected a value") == 0,
+          "got %s", e.text);
 }
 
 static void expect_string(rome99_value v, const char *bytes, size_t size) {

@@ -19,6 +19,7 @@ typedef struct {
 
 struct rome99_json {
     char where[256];
+    size_t line;                   /* of `where`, in which the text begins */
     unsigned char *text, *strings; /* (size), then a NUL */
     node *nodes;                   /* (count): an object's members are a key, its value, a key ... */
     size_t size, count;
@@ -147,8 +148,8 @@ static int read_value(rome99_json *d, int depth) {
     return failed;
 }
 
-int rome99_json_parse(rome99_json **doc, const char *where, const unsigned char *text, size_t size,
-                      rome99_error *e) {
+int rome99_json_parse_line(rome99_json **doc, const char *where, size_t line, const unsigned char *text,
+                           size_t size, rome99_error *e) {
     rome99_json *d = *doc = calloc(1, sizeof *d);
     size_t most = 2, i; /* nodes: the first, one for an error, the others behind one of four characters */
     int failed;
@@ -159,6 +160,7 @@ int rome99_json_parse(rome99_json **doc, const char *where, const unsigned char 
         failed = rome99_fail(e, where, "too large: out of memory");
     } else {
         snprintf(d->where, sizeof d->where, "%s", where);
+        d->line = line;
         d->at = size > 0 ? memcpy(d->text, text, size) : d->text;
         d->strings = d->text + size + 1;
         d->size = size;
@@ -170,6 +172,11 @@ int rome99_json_parse(rome99_json **doc, const char *where, const unsigned char 
     rome99_json_free(d);
     *doc = NULL;
     return -1;
+}
+
+int rome99_json_parse(rome99_json **doc, const char *where, const unsigned char *text, size_t size,
+                      rome99_error *e) {
+    return rome99_json_parse_line(doc, where, 1, text, size, e);
 }
 
 int rome99_json_read(rome99_json **doc, const char *path, rome99_error *e) {
@@ -274,7 +281,7 @@ int rome99_json_integer(uint64_t *x, rome99_value v, uint64_t max, rome99_error 
 
 int rome99_json_fail(rome99_error *e, rome99_value v, const char *format, ...) {
     const unsigned char *s = v.doc->text, *begin = s, *at = s + node_of(v)->at;
-    size_t line = 1;
+    size_t line = v.doc->line;
     char what[384];
     va_list list;
     va_start(list, format);

@@ -18,9 +18,11 @@ typedef enum { ROME99_NULL, ROME99_BOOLEAN, ROME99_NUMBER, ROME99_STRING, ROME99
 
 /* Read a document of less than 4 GiB from memory (`where` names it in messages; neither need outlive the
    call) or from a file. Return 0, or -1 with *doc = NULL and *e = "WHERE:LINE:COLUMN: what is wrong", in
-   bytes. */
+   bytes. parse_line: the same of a text that begins in the given line of WHERE, from 1. */
 int rome99_json_parse(rome99_json **doc, const char *where, const unsigned char *text, size_t size,
                       rome99_error *e);
+int rome99_json_parse_line(rome99_json **doc, const char *where, size_t line, const unsigned char *text,
+                           size_t size, rome99_error *e);
 int rome99_json_read(rome99_json **doc, const char *path, rome99_error *e);
 void rome99_json_free(rome99_json *doc); /* NULL is allowed */
 

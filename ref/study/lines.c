@@ -44,25 +44,13 @@ static int read_header(rome99_header *h, rome99_value line, rome99_error *e) {
     return 0;
 }
 
-/* Messages of the JSON reader begin with `where` and ":1:BYTE:", a line being the whole document. */
-static int fail_in_line(rome99_error *e, const char *where, const rome99_error *inner) {
-    const char *place = inner->text + strlen(where);
-    if (strncmp(inner->text, where, strlen(where)) != 0 || strncmp(place, ":1:", 3) != 0)
-        return rome99_fail(e, NULL, "%s", inner->text);
-    return rome99_fail(e, NULL, "%s, byte %s", where, place + 3);
-}
-
 int rome99_line_read(rome99_header *h, rome99_json **doc, const char *path, size_t number, const char *text,
                      size_t size, rome99_error *e) {
-    char where[250];
-    rome99_error inner;
-    sprintf(where, "%.200s: line %lu", path, (unsigned long)number);
-    if (rome99_json_parse(doc, where, (const unsigned char *)text, size, &inner))
-        return fail_in_line(e, where, &inner);
-    if (!read_header(h, rome99_json_root(*doc), &inner)) return 0;
+    if (rome99_json_parse_line(doc, path, number, (const unsigned char *)text, size, e)) return -1;
+    if (!read_header(h, rome99_json_root(*doc), e)) return 0;
     rome99_json_free(*doc);
     *doc = NULL;
-    return fail_in_line(e, where, &inner);
+    return -1;
 }
 
 size_t rome99_line_size(int *whole, const unsigned char *text, size_t size) {

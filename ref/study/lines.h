@@ -14,7 +14,7 @@ typedef struct {
 } rome99_header;
 
 /* Reads line `number` (from 1) of a file, without its newline. Refuses what is no result of this version.
- * *doc is for the caller to free. Returns 0, or -1 with *e = "FILE: line NUMBER, byte B: what is wrong" and nothing to free. */
+ * *doc is for the caller to free. Returns 0, or -1 with *e = "FILE:NUMBER:BYTE: what is wrong" and nothing to free. */
 int rome99_line_read(rome99_header *header, rome99_json **doc, const char *path, size_t number,
                      const char *text, size_t size, rome99_error *e);
 
