@@ -1,7 +1,7 @@
 /* test_hostile.c: numbers that misbehave: what every situation of NOTES.md's table gives, or how it is refused.
  * The models are made up, the tokenizer is that of tests/upstream. Writes only below the directory argv[1]
  * ("build/tmp"). */
-#define _POSIX_C_SOURCE 200112L /* dup: what commands print is read back */
+#define _XOPEN_SOURCE 700 /* dup: what commands print is read back */
 #include "edit/decoder.h"
 #include "edit/edit.h"
 #include "edit/numbers.h"
