@@ -24,8 +24,10 @@ ALL_CFLAGS = $(REQUIRED) $(CFLAGS) $(if $(filter 1,$(NATIVE)),$(NATIVE_1)) $(if 
 B = build
 # How the compiler is asked for a list of headers; empty for one that cannot (tcc).
 DEPENDENCIES = -MMD -MP
-# Two jobs at once.
+# Two jobs at once, a make within a make taking its own from them.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j2
+endif
 CORE = $(patsubst %.c,$(B)/%.o,$(wildcard ref/core/*.c))
 FILES = $(patsubst %.c,$(B)/%.o,$(wildcard ref/files/*.c))
 EDIT = $(patsubst %.c,$(B)/%.o,$(wildcard ref/edit/*.c))
