@@ -399,8 +399,8 @@ said "a cut line that is elsewhere" "$D/part: line 48 is cut off" report "$D/par
 : >"$D/empty"
 said "an empty file" "$D/empty: is empty" report "$D/empty" "$D/core.jsonl"
 
-refused() { # NAME WANTED SED-SCRIPT: core with a change
-    sed "$3" "$D/core.jsonl" >"$D/wrong"
+refused() { # NAME WANTED SED-SCRIPT [EXPERIMENT]: lines, of core or another, with a change
+    sed "$3" "$D/${4:-core}.jsonl" >"$D/wrong"
     rm -f "$D/page.html"
     bad "report: $1" "$2" report "$D/wrong" --html "$D/page.html"
     [ ! -e "$D/page.html" ] || fail "report: $1" "a page was written"
@@ -417,8 +417,11 @@ refused "no such method" "p-romes" '7s/"method": "p-rome"/"method": "p-romes"/'
 refused "no such group" "line 8" '8s/"group": "[^"]*"/"group": "none"/'
 refused "a point without a place" "$D/wrong:97:" '97s/"pca": \[[^]]*\]/"pca": []/'
 refused "a matrix that is none" "$D/wrong:99:" '99s/"norm": \[\[/"norm": [[], [/'
+refused "a norm that is no number" "$D/wrong:99:" '99s/"norm": \[\[/"norm": [["x", /'
 refused "norms without a layer" "line 99: norm and attention are of different models" '99s/"norm": \[\[[^]]*\], /"norm": [/'
 refused "an update that is none" "line 98" '98s/"u": \[[^]]*\]/"u": []/'
+refused "an update with a word in it" "$D/wrong:98:" '98s/"u": \[/"u": ["x", /'
+refused "a step without its efficacy" "line 5" '5s/"efficacy_so_far"/"efficacy"/' sequential
 for real in null 17 2.5; do
     sed "1s/\"real\": 3,/\"real\": $real,/" "$D/dose.jsonl" >"$D/wrong"
     bad "report: a dose of $real" "$D/wrong: line 1: \"real\" must be a whole number from 0 to 16" report "$D/wrong"
