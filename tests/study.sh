@@ -370,6 +370,26 @@ reports "other blanks, CRLF" "$D/core.jsonl" "$D/spaced" "$D/controls.jsonl" "$D
 narrow "text" "$R.txt"
 is "text: control characters" "$(tr -d '\n -~\200-\377' <"$R.txt" | wc -c | tr -d ' ')" 0
 is "text: -nan, which not every printf prints" "$(grep -c -e '-nan' "$R.txt")" 0
+# A second run, in which what rome does to one-token subjects is called a collapse: it is the one that is told.
+awk '{ sub(/"name": "tiny"/, "\"name\": \"wild\"") }
+    /"method": "rome"/ && /"group": "one-token first"/ { sub(/"stream_ppl_after": [^,]*/, "\"stream_ppl_after\": 99999") }
+    { print }' "$D/core.jsonl" >"$D/wild"
+cp "$R.txt" "$D/kept.txt"
+cp "$R.html" "$D/kept.html"
+good "two runs: text" report "$D/core.jsonl" "$D/wild"
+cp "$D/stdout" "$R.txt"
+good "two runs: page" report "$D/core.jsonl" "$D/wild" --html "$R.html"
+reports "two runs, the other first" "$D/wild" "$D/core.jsonl"
+has "two runs: the one told" "$(cat "$R.txt")" "wild: 8 of 24 edits multiply the perplexity"
+has "two runs: where" "$(cat "$R.txt")" "Of 8 collapse cases, 8 have a one-token subject that opens the"
+has "two runs: the other" "$(cat "$R.txt")" "For comparison, tiny: 0 of 24 edits by rome collapse;"
+has "two runs: no curve without a collapse" "$(grep '^tiny  *96 ' "$R.txt")" "none"
+is "two runs: curves" "$(grep -o '<title>[a-z]*: which edits will collapse? ROC' "$R.html")" \
+    "<title>wild: which edits will collapse? ROC"
+is "two runs: maps with a collapse" "$(grep -o '>C⁻¹ k̄, collapse case<' "$R.html" | wc -l | tr -d ' ')" 2
+mv "$D/kept.txt" "$R.txt"
+mv "$D/kept.html" "$R.html"
+
 for part in "core  " "dose  " "controls  " "sequential  " "twin  "; do
     has "text: sources" "$(sed -n '/^Runs that/,$p' "$R.txt")" "$part"
 done
