@@ -370,8 +370,9 @@ reports "other blanks, CRLF" "$D/core.jsonl" "$D/spaced" "$D/controls.jsonl" "$D
 narrow "text" "$R.txt"
 is "text: control characters" "$(tr -d '\n -~\200-\377' <"$R.txt" | wc -c | tr -d ' ')" 0
 is "text: -nan, which not every printf prints" "$(grep -c -e '-nan' "$R.txt")" 0
-# A second run, in which what rome does to one-token subjects is called a collapse: it is the one that is told.
-awk '{ sub(/"name": "tiny"/, "\"name\": \"wild\"") }
+# A second run, in which what rome does to one-token subjects is called a collapse: it is the one that is told. Of the
+# share of prompts with P(new) > P(true) behind a prefix it knows nothing.
+awk '{ sub(/"name": "tiny"/, "\"name\": \"wild\""); sub(/"efficacy_p_prefixed": [^,]*/, "\"efficacy_p_prefixed\": null") }
     /"method": "rome"/ && /"group": "one-token first"/ { sub(/"stream_ppl_after": [^,]*/, "\"stream_ppl_after\": 99999") }
     { print }' "$D/core.jsonl" >"$D/wild"
 cp "$R.txt" "$D/kept.txt"
@@ -384,6 +385,7 @@ has "two runs: the one told" "$(cat "$R.txt")" "wild: 8 of 24 edits multiply the
 has "two runs: where" "$(cat "$R.txt")" "Of 8 collapse cases, 8 have a one-token subject that opens the"
 has "two runs: the other" "$(cat "$R.txt")" "For comparison, tiny: 0 of 24 edits by rome collapse;"
 has "two runs: no curve without a collapse" "$(grep '^tiny  *96 ' "$R.txt")" "none"
+has "two runs: what is not known" "$(cat "$R.txt")" "collapse, rome     8  0.62 (0.52)         -  0.62"
 is "two runs: curves" "$(grep -o '<title>[a-z]*: which edits will collapse? ROC' "$R.html")" \
     "<title>wild: which edits will collapse? ROC"
 is "two runs: maps with a collapse" "$(grep -o '>C⁻¹ k̄, collapse case<' "$R.html" | wc -l | tr -d ' ')" 2
