@@ -2,9 +2,9 @@
  *
  *   driver IN WORK TABLE PROGRAM [NAME...]
  *
- * A line of TABLE is a command: NAME [several] [appends=FILE] [keeps=FILE]: INPUT... | ARGUMENT... [<FILE], run in
- * a scratch folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it runs again, and before each
- * call of faults.h the process forks, once for every kind of fault that the call can have: the child takes the fault
+ * A line of TABLE is a command: NAME [several] [appends=FILE] [keeps=FILE] [every=N]: INPUT... | ARGUMENT...
+ * [<FILE], run in a scratch folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it
+ * runs again, and before each (every=N: each N-th) call of faults.h the process forks, once for every kind of fault that the call can have: the child takes the fault
  * and goes on, in a copy of the folder; the parent judges what has become of it (judge.h) and goes on unbroken. Only
  * what comes behind a fault is run for it, so that tens of thousands of calls take minutes. What was killed, or was
  * refused while it appends, is run again and must come to the unbroken end. PROGRAM, the same sources, is run from
@@ -244,14 +244,15 @@ static int take(rome99_fault_kind kind, int sticky, rome99_fault_call call) {
 }
 
 static void before_call(rome99_fault_call call) {
+    memory += call == ROME99_CALL_MEMORY;
+    io += call != ROME99_CALL_MEMORY;
+    writes += call == ROME99_CALL_WRITE;
+    if (call != ROME99_CALL_MEMORY) copied = 0; /* the last call of files may have changed one */
+    if (now.command.every && (memory + io) % now.command.every != 0) return;
     if (call == ROME99_CALL_MEMORY) {
-        memory++;
         (void)take(ROME99_FAULT_MEMORY, 0, call);
         return;
     }
-    io++;
-    writes += call == ROME99_CALL_WRITE;
-    copied = 0; /* the last call of files may have changed one */
     if (take(ROME99_FAULT_IO, 0, call) || take(ROME99_FAULT_IO, 1, call) || take(ROME99_FAULT_KILL, 0, call))
         return;
     if ((call == ROME99_CALL_SPACE || call == ROME99_CALL_WRITE) && take(ROME99_FAULT_FULL, 0, call)) return;
@@ -340,6 +341,7 @@ static int read_command(command *c, char *line) {
         if (strcmp(word, "several") == 0) c->several = 1;
         if (strncmp(word, "appends=", 8) == 0) c->appends = word + 8;
         if (strncmp(word, "keeps=", 6) == 0) c->keeps = word + 6;
+        if (strncmp(word, "every=", 6) == 0) c->every = (size_t)atol(word + 6);
     }
     while ((word = strtok(NULL, " ")) != NULL && strcmp(word, "|") != 0) c->inputs[n++] = word;
     c->argv[c->argc++] = text("rome99");

@@ -17,10 +17,12 @@
 enum { WORDS = 64 };
 
 /* A line of the table; several: it has several outputs; appends: the file that it adds lines to; keeps: the file
-   that it is taken up again from, which a run that ends before its end may leave. */
+   that it is taken up again from, which a run that ends before its end may leave; every: only each N-th of its calls
+   takes faults (0: each). */
 typedef struct {
     const char *name, *appends, *keeps, *standard_input;
     int several, argc;
+    size_t every;
     char *inputs[WORDS], *argv[WORDS];
 } command;
 
