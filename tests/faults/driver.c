@@ -4,12 +4,12 @@
  *
  * A line of TABLE is a command: NAME [several] [appends=FILE] [keeps=FILE] [every=N]: INPUT... | ARGUMENT...
  * [<FILE], run in a scratch folder that has copies of the inputs, which are in IN. It runs unbroken first. Then it
- * runs again, and before each (every=N: each N-th) call of faults.h the process forks, once for every kind of fault that the call can have: the child takes the fault
- * and goes on, in a copy of the folder; the parent judges what has become of it (judge.h) and goes on unbroken. Only
- * what comes behind a fault is run for it, so that tens of thousands of calls take minutes. What was killed, or was
- * refused while it appends, is run again and must come to the unbroken end. PROGRAM, the same sources, is run from
- * the start with ROME99_FAULT for a few of the faults, which must come to the same. NAME: only commands that begin
- * so. */
+ * runs again, and before each (every=N: each N-th) call of faults.h the process forks, once for every kind of
+ * fault that the call can have: the child takes the fault and goes on, in a copy of the folder; the parent judges
+ * what has become of it (judge.h) and goes on unbroken. Only what comes behind a fault is run for it, so that tens
+ * of thousands of calls take minutes. What was killed, or was refused while it appends, is run again and must come
+ * to the unbroken end. PROGRAM, the same sources, is run from the start with ROME99_FAULT for a few of the faults,
+ * which must come to the same. NAME: only commands that begin so. */
 #include "judge.h"
 
 #include <fcntl.h>
