@@ -375,8 +375,7 @@ is "text: -nan, which not every printf prints" "$(grep -c -e '-nan' "$R.txt")" 0
 awk '{ sub(/"name": "tiny"/, "\"name\": \"wild\""); sub(/"efficacy_p_prefixed": [^,]*/, "\"efficacy_p_prefixed\": null") }
     /"method": "rome"/ && /"group": "one-token first"/ { sub(/"stream_ppl_after": [^,]*/, "\"stream_ppl_after\": 99999") }
     { print }' "$D/core.jsonl" >"$D/wild"
-cp "$R.txt" "$D/kept.txt"
-cp "$R.html" "$D/kept.html"
+R=$D/two
 good "two runs: text" report "$D/core.jsonl" "$D/wild"
 cp "$D/stdout" "$R.txt"
 good "two runs: page" report "$D/core.jsonl" "$D/wild" --html "$R.html"
@@ -389,8 +388,7 @@ has "two runs: what is not known" "$(cat "$R.txt")" "collapse, rome     8  0.62 
 is "two runs: curves" "$(grep -o '<title>[a-z]*: which edits will collapse? ROC' "$R.html")" \
     "<title>wild: which edits will collapse? ROC"
 is "two runs: maps with a collapse" "$(grep -o '>C⁻¹ k̄, collapse case<' "$R.html" | wc -l | tr -d ' ')" 2
-mv "$D/kept.txt" "$R.txt"
-mv "$D/kept.html" "$R.html"
+R=$D/report
 
 for part in "core  " "dose  " "controls  " "sequential  " "twin  "; do
     has "text: sources" "$(sed -n '/^Runs that/,$p' "$R.txt")" "$part"
